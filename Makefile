@@ -1,0 +1,42 @@
+# Two commands set up everything on a machine with Python 3.11 or newer and make:
+#   make run     virtual environment, install, `pharmaetl run nsde` (FDA's site, or SOURCE=FILE; LAKE=FOLDER)
+#   make test    the same, then the whole suite
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
+SOURCE ?=
+LAKE ?= lake
+ENGINES ?= sail spark
+
+.PHONY: run test check install install-dev clean
+
+run: install
+	$(BIN)/pharmaetl run nsde --lake "$(LAKE)" $(if $(SOURCE),--source "$(SOURCE)")
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --editable .
+	touch $@
+
+install-dev: $(VENV)/installed-dev
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(PIP) install --editable ".[dev,java]"
+	touch $@
+
+# One process can hold a session of one engine only, so the engine tests run once for each.
+test: install-dev
+	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/spark --engine spark
+
+check: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,128 @@
+"""Find dataset folders: `<datasets>/<organisation>/<dataset>/config/dataset.json`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pharmaetl import configfile, hashing
+from pharmaetl.config import DatasetConfig
+from pharmaetl.errors import ConfigError, UsageError
+
+CONFIG = Path("config", "dataset.json")
+_PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One dataset folder: its config, and what its data depends on."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which is the dataset's."""
+        return self.folder.name
+
+    @property
+    def organization(self) -> str:
+        """The folder above: who publishes the data."""
+        return self.folder.parent.name
+
+    @property
+    def config_path(self) -> Path:
+        """The config file."""
+        return self.folder / CONFIG
+
+    @cached_property
+    def config(self) -> DatasetConfig:
+        """The config, read once; InvalidConfigError with every problem in it."""
+        config = configfile.read(self.config_path)
+        if config.dataset != self.name:
+            problem = configfile.Problem(
+                str(self.config_path),
+                1,
+                1,
+                f"dataset is {config.dataset!r}, but its folder is {self.name!r}: they must be the same",
+            )
+            raise configfile.InvalidConfigError([problem])
+        return config
+
+    @property
+    def transforms(self) -> Path | None:
+        """The dataset's own transforms.py, where it has one."""
+        path = self.folder / "transforms.py"
+        return path if path.is_file() else None
+
+    @cached_property
+    def config_sha256(self) -> str:
+        """Hash of what in the config decides the data."""
+        return hashing.of_json(self.config.data_settings())
+
+    @cached_property
+    def code_sha256(self) -> str:
+        """Hash of the code that decides the data: the transforms, the splitter, the NDC rules, the dataset's own."""
+        shared = [*(_PACKAGE / "spark").glob("*.py"), *(_PACKAGE / name for name in _DATA_CODE)]
+        parts = [hashing.of_files(shared, base=_PACKAGE)]
+        if self.transforms is not None:
+            parts.append(hashing.of_file(self.transforms))
+        return hashing.of_json(parts)
+
+
+_DATA_CODE = ("unpack.py", "delimited.py", "header.py", "jobspec.py", "dates.py")
+
+
+class Catalog:
+    """The dataset folders below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __iter__(self) -> Iterator[Dataset]:
+        for config in sorted(self.root.glob(f"*/*/{CONFIG}")):
+            yield Dataset(config.parent.parent)
+
+    def names(self) -> list[str]:
+        """The datasets' names, sorted."""
+        return sorted(dataset.name for dataset in self)
+
+    def find(self, name: str) -> Dataset:
+        """The dataset of a name; UsageError with the nearest one, ConfigError where two folders have it."""
+        found = [dataset for dataset in self if dataset.name == name]
+        if len(found) > 1:
+            raise ConfigError(
+                f"dataset {name} is there twice: {found[0].folder} and {found[1].folder}", hint="rename one of them"
+            )
+        if not found:
+            near = difflib.get_close_matches(name, self.names(), n=1)
+            known = ", ".join(self.names()) or "none"
+            raise UsageError(
+                f"no dataset {name!r} in {self.root}", hint=f"did you mean {near[0]}?" if near else f"known: {known}"
+            )
+        return found[0]
+
+
+def open_catalog(asked: str | None) -> Catalog:
+    """The catalog in the folder asked for; otherwise the nearest `datasets/` up from here, otherwise the shipped one."""
+    if asked is not None:
+        root = Path(asked).expanduser()
+        if not root.is_dir():
+            raise ConfigError(
+                f"datasets folder {asked} is not there",
+                hint="--datasets or PHARMAETL_DATASETS names the folder with <org>/<dataset>/",
+            )
+        return Catalog(root)
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if any((folder / "datasets").glob(f"*/*/{CONFIG}")):
+            return Catalog(folder / "datasets")
+    return Catalog(shipped())
+
+
+def shipped() -> Path:
+    """The datasets that come with the package: inside the wheel, or beside the package in a checkout."""
+    installed = _PACKAGE / "_datasets"
+    return installed if installed.is_dir() else _PACKAGE.parent / "datasets"

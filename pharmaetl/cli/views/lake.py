@@ -1,0 +1,179 @@
+"""A lake's published state as screens: status, publish log, files, lineage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
+
+from pharmaetl.cli import quantities
+from pharmaetl.cli.screen import Column, Facts, Lines, Screen, Table, Toned, Tree, Value, toned
+from pharmaetl.cli.views.runs import verdict
+
+if TYPE_CHECKING:
+    from pharmaetl.api import DatasetStatus, LakeStatus, LineageNode, LineageView, ManifestView
+    from pharmaetl.documents import LogEntry
+    from pharmaetl.integrity import Finding
+
+
+_TABLES = ("bronze", "silver", "quarantine")
+"""Kinds of lineage nodes whose path says more than their label."""
+
+
+def status(lake: LakeStatus) -> Screen:
+    """Per dataset: what is published, how old it is, how the last run ended."""
+    columns = (
+        Column("dataset"),
+        Column("version"),
+        Column("rows", right=True),
+        Column("quality"),
+        Column("age"),
+        Column("last run"),
+        Column("run", drop=1),
+    )
+    rows = tuple(
+        (
+            dataset.dataset,
+            dataset.version or Toned("not published", "dim"),
+            dataset.rows,
+            toned(dataset.quality),
+            _age(dataset),
+            toned(dataset.last_run.outcome if dataset.last_run else None),
+            dataset.last_run.run_id if dataset.last_run else None,
+        )
+        for dataset in lake.datasets
+    )
+    unpublished = [dataset.dataset for dataset in lake.datasets if dataset.published_run_id is None]
+    follow_up = f"run {unpublished[0]}" if unpublished else ""
+    return Screen(asdict(lake), (Facts((("lake", lake.lake),)), Table(columns, rows, "no datasets")), follow_up)
+
+
+def _age(dataset: DatasetStatus) -> Value:
+    age = quantities.age(dataset.age_hours)
+    return Toned(f"{age}, stale", "warn") if age and dataset.stale else age
+
+
+def manifest(view: ManifestView) -> Screen:
+    """The version that is current, table by table."""
+    entry = view.current
+    data = {"dataset": view.dataset, "current": None if entry is None else entry_data(entry), "entries": view.entries}
+    if entry is None:
+        return Screen(data, (Facts((("dataset", view.dataset), ("current", None))),), f"run {view.dataset}")
+    columns = (
+        Column("table"),
+        Column("rows", right=True),
+        Column("files", right=True),
+        Column("size", right=True),
+        Column("path", wrap=True),
+    )
+    tables = tuple(
+        (table.name, table.rows, len(table.files), quantities.size(sum(file.bytes for file in table.files)), table.path)
+        for table in entry.tables
+    )
+    return Screen(data, (_entry_facts(entry, view.entries), Table(columns, tables)), f"manifest verify {view.dataset}")
+
+
+def entry_data(entry: LogEntry) -> dict[str, Any]:
+    """A log entry as JSON has it."""
+    return entry.model_dump(mode="json", by_alias=True)
+
+
+def _entry_facts(entry: LogEntry, entries: int) -> Facts:
+    pairs: list[tuple[str, Value]] = [
+        ("dataset", entry.dataset),
+        ("entry", f"{entry.sequence} of {entries} ({entry.action})"),
+        ("run", entry.run_id),
+        ("version", entry.version),
+        ("published", quantities.moment(entry.published_at)),
+        ("source", entry.source.url),
+        ("sha256", entry.source.sha256),
+        ("released", entry.source.release_date),
+        ("quality", verdict(entry.quality)),
+        ("reason", entry.reason),
+    ]
+    return Facts(tuple((name, value) for name, value in pairs if value))
+
+
+def history(dataset: str, entries: Sequence[LogEntry]) -> Screen:
+    """The publish log of a dataset."""
+    columns = (
+        Column("entry", right=True),
+        Column("action"),
+        Column("run"),
+        Column("published at", drop=2),
+        Column("rows", right=True),
+        Column("quality", drop=1),
+        Column("reason", wrap=True, drop=3),
+    )
+    rows = tuple(
+        (
+            entry.sequence,
+            entry.action,
+            entry.run_id,
+            quantities.moment(entry.published_at),
+            sum(table.rows for table in entry.tables),
+            toned(entry.quality.verdict),
+            entry.reason,
+        )
+        for entry in entries
+    )
+    data = {"dataset": dataset, "entries": [entry_data(entry) for entry in entries]}
+    return Screen(data, (Table(columns, rows, f"nothing published of {dataset} yet"),))
+
+
+def verified(dataset: str, findings: Sequence[Finding]) -> Screen:
+    """What is wrong with a dataset's log and files, if anything."""
+    data = {"dataset": dataset, "ok": is_sound(findings), "findings": [asdict(finding) for finding in findings]}
+    columns = (Column("severity"), Column("path", wrap=True), Column("problem", wrap=True), Column("repair", wrap=True))
+    rows = tuple((toned(finding.severity), finding.path, finding.problem, finding.repair) for finding in findings)
+    return Screen(data, (Table(columns, rows, f"{dataset}: log and files agree"),))
+
+
+def is_sound(findings: Sequence[Finding]) -> bool:
+    """Is nothing wrong that readers or a rollback would notice?"""
+    return not any(finding.severity == "error" for finding in findings)
+
+
+def rolled_back(entry: LogEntry, before: LogEntry | None) -> Screen:
+    """The entry that made an older version current, and how to undo it."""
+    undo = f"manifest rollback {entry.dataset} --to {before.run_id}" if before else ""
+    data = {"dataset": entry.dataset, "current": entry_data(entry), "entries": entry.sequence}
+    return Screen(data, (_entry_facts(entry, entry.sequence),), undo)
+
+
+def paths(dataset: str, layer: str, found: Sequence[str]) -> Screen:
+    """Where the current files of a layer are, one folder a line."""
+    return Screen({"dataset": dataset, "layer": layer, "paths": list(found)}, (Lines(tuple(found)),))
+
+
+def lineage(view: LineageView, form: Literal["tree", "mermaid", "openlineage"]) -> Screen:
+    """Where a version came from, in one of three forms; as JSON always the whole."""
+    data = asdict(view)
+    match form:
+        case "tree":
+            return Screen(data, (_tree(view.root),))
+        case "mermaid":
+            return Screen(data, (Lines(("flowchart LR", *_mermaid(view.root, "n"))),))
+        case "openlineage":
+            return Screen(data, (Lines(tuple(json.dumps(event) for event in view.events)),))
+
+
+def _tree(node: LineageNode) -> Tree:
+    return Tree(Toned("  ".join(_words(node))), tuple(_tree(child) for child in node.children))
+
+
+def _words(node: LineageNode) -> list[str]:
+    rows = "" if node.rows is None else f"{node.rows:,} rows"
+    path = node.path if node.kind in _TABLES else ""
+    return [word for word in (node.kind, node.label, rows, node.detail.removeprefix("rows "), path) if word]
+
+
+def _mermaid(node: LineageNode, name: str) -> list[str]:
+    """The node and the arrows to its children; quotes are the one thing that a label in quotes can't hold."""
+    label = "<br/>".join(word.replace('"', "#quot;") for word in _words(node)[:4])
+    lines = [f'  {name}["{label}"]']
+    for index, child in enumerate(node.children):
+        below = f"{name}_{index}"
+        lines += [*_mermaid(child, below), f"  {name} --> {below}"]
+    return lines

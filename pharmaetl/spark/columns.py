@@ -1,0 +1,138 @@
+"""Column expressions: from text as served to typed values. What can't be read becomes null, and is counted."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from pharmaetl.spark import ndc
+from pharmaetl.spark.spec import ColumnSpec, DateSpec
+
+FIELD_SEPARATOR = "\x1f"
+NULL_MARKER = "\x1e"
+"""Neither occurs in a value: the splitter refuses records that hold them."""
+
+_BLANKS = (
+    "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003"
+    "\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+
+def tidy(name: str) -> Column:
+    """Text without outer blanks (Unicode's too, such as the no-break space); null where nothing is left."""
+    return F.expr(f"nullif(trim(BOTH '{_BLANKS}' FROM `{name}`), '')")
+
+
+def date(text: Column, spec: DateSpec) -> Column:
+    """A date from text of one pattern; null for 30 February, 00000000 and whatever doesn't fit the pattern."""
+    if spec.compact:
+        year, month, day = F.substring(text, 1, 4), F.substring(text, 5, 2), F.substring(text, 7, 2)
+    else:
+        year = F.regexp_extract(text, spec.regex, spec.year)
+        month = F.regexp_extract(text, spec.regex, spec.month)
+        day = F.lpad(F.regexp_extract(text, spec.regex, spec.day), 2, "0")
+        month = _month_number(month) if spec.month_names else F.lpad(month, 2, "0")
+    rebuilt = F.concat(year, F.lit("-"), month, F.lit("-"), day)
+    readable = text.rlike(spec.regex) & (year != "0000")
+    return _try_cast(F.when(readable, rebuilt), "date")
+
+
+def _month_number(name: Column) -> Column:
+    number = F.lit(None).cast("string")
+    short = F.lower(F.substring(name, 1, 3))
+    for index, month in enumerate(_MONTHS, start=1):
+        number = F.when(short == month, F.lit(f"{index:02d}")).otherwise(number)
+    return number
+
+
+def _try_cast(value: Column, to: str) -> Column:
+    # ANSI mode is off in every session, so that a plain cast gives null; Column.try_cast came with Spark 4 only.
+    return value.cast(to)
+
+
+def integer(text: Column) -> Column:
+    """A 64-bit integer from digits with an optional sign."""
+    return F.when(text.rlike(r"^[+-]?[0-9]{1,18}$"), text).cast("bigint")
+
+
+def decimal(text: Column) -> Column:
+    """decimal(28, 8) from digits with an optional sign and point; no exponents, no thousands separators."""
+    return F.when(text.rlike(r"^[+-]?[0-9]{1,20}(\.[0-9]{1,8})?$"), text).cast("decimal(28,8)")
+
+
+def boolean(text: Column) -> Column:
+    """True for Y, YES, T, TRUE and 1, false for N, NO, F, FALSE and 0, in any case."""
+    upper = F.upper(text)
+    return F.when(upper.isin("Y", "YES", "T", "TRUE", "1"), F.lit(True)).when(
+        upper.isin("N", "NO", "F", "FALSE", "0"), F.lit(False)
+    )
+
+
+def typed(column: ColumnSpec) -> Column:
+    """The silver value of one column, from tidied text columns of the same names."""
+    if column.derived is not None:
+        return _derived(column)
+    text = F.col(column.name)
+    if column.date is not None:
+        return date(text, column.date)
+    if column.type == "ndc11":
+        return _ndc11(text, column)
+    readers = {"integer": integer, "decimal": decimal, "boolean": boolean}
+    return readers[column.type](text) if column.type in readers else text
+
+
+def unreadable(column: ColumnSpec) -> Column | None:
+    """Why the value of this column can't be read as its type, as the name of a rule; null where it can.
+
+    None for columns that are always readable.
+    """
+    if column.derived is not None or column.type == "string":
+        return None
+    text = F.col(column.name)
+    if column.type == "ndc11":
+        return _ndc11_problem(text, column)
+    return F.when(text.isNotNull() & typed(column).isNull(), F.lit(f"unreadable_{column.type}"))
+
+
+def _derived(column: ColumnSpec) -> Column:
+    text = F.col(column.source or "")
+    at = F.instr(text, column.separator)
+    if column.derived == "before":
+        return F.when(at > 0, F.substring_index(text, column.separator, 1)).otherwise(text)
+    if column.derived == "after":
+        return F.when(
+            at > 0,
+            F.expr(
+                f"substr(`{column.source}`, instr(`{column.source}`, '{column.separator}') + {len(column.separator)})"
+            ),
+        )
+    return {"ndc11": ndc.ndc11, "ndc9": ndc.ndc9, "code_type": ndc.code_type}[column.derived or ""](text)
+
+
+def _ndc11(served: Column, column: ColumnSpec) -> Column:
+    """Eleven digits from the code as served; where the code is no NDC, what the source gives stays as it is."""
+    if column.code_column is None:
+        return ndc.ndc11(served)
+    return F.coalesce(ndc.ndc11(F.col(column.code_column)), served)
+
+
+def _ndc11_problem(served: Column, column: ColumnSpec) -> Column:
+    """Both ways to the eleven digits must agree: the code's own, and those that the source gives."""
+    if column.code_column is None:
+        return F.when(served.isNotNull() & ndc.ndc11(served).isNull(), F.concat(F.lit("ndc_"), ndc.reason(served)))
+    code = F.col(column.code_column)
+    computed, kind = ndc.ndc11(code), ndc.code_type(code)
+    no_digits = ~F.coalesce(served, F.lit("")).rlike(r"^[0-9]{11}\z")
+    return F.when(computed.isNotNull(), F.when(served != computed, F.lit("ndc11_mismatch"))).when(
+        code.isNotNull(),
+        F.when(kind == "NDC", F.concat(F.lit("ndc_"), ndc.reason(code))).when(
+            (kind == "unknown") & no_digits, F.lit("ndc_unknown_code")
+        ),
+    )
+
+
+def record_hash(names: list[str]) -> Column:
+    """SHA-256 over the business columns in order, as text, with a separator and a marker for null."""
+    parts = [F.coalesce(F.col(name).cast("string"), F.lit(NULL_MARKER)) for name in names]
+    return F.sha2(F.concat_ws(FIELD_SEPARATOR, *parts), 256)

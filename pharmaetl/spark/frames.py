@@ -1,0 +1,184 @@
+"""The transforms between the layers, DataFrame in and DataFrame out: no files, no counts, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from pharmaetl.spark import rules
+from pharmaetl.spark.columns import FIELD_SEPARATOR, NULL_MARKER, record_hash, tidy, typed, unreadable
+from pharmaetl.spark.spec import TableSpec
+
+LINE, RUN_ID, SOURCE_SHA256, SOURCE_FILE, RECORD_HASH = (
+    "meta_line",
+    "meta_run_id",
+    "meta_source_sha256",
+    "meta_source_file",
+    "record_hash",
+)
+_SERVED, _WHY, _TWIN = "meta_served_", "meta_why_", "meta_twin"
+_REFUSED = "refused"
+
+
+def bronze(records: DataFrame, *, run_id: str, source_sha256: str, source_file: str, line_breaks: bool) -> DataFrame:
+    """Every value as served, as text, with the line it stands on and where it came from.
+
+    `line_breaks`: some quoted values hold line breaks, which the splitter wrote as 0x1D (CR) and 0x1E (LF).
+    """
+    names = [name for name in records.columns if name != LINE]
+    values = [
+        F.translate(F.col(name), "\x1d\x1e", "\r\n").alias(name) if line_breaks else F.col(name) for name in names
+    ]
+    origin = [
+        F.lit(source_file).alias(SOURCE_FILE),
+        F.lit(source_sha256).alias(SOURCE_SHA256),
+        F.lit(run_id).alias(RUN_ID),
+    ]
+    return records.select(*values, F.col(LINE), *origin)
+
+
+def complete(bronze_rows: DataFrame, table: TableSpec) -> DataFrame:
+    """Bronze with every column that silver reads; those that this release lacks are null."""
+    missing = [c.name for c in table.columns if c.derived is None and c.name not in bronze_rows.columns]
+    return bronze_rows.select("*", *[F.lit(None).cast("string").alias(name) for name in missing])
+
+
+def judged(bronze_rows: DataFrame, table: TableSpec) -> DataFrame:
+    """Silver's typed columns beside bronze's text, with what is wrong with each value.
+
+    Columns: the business columns, typed · meta_line · meta_served_<name>, as served · meta_why_<name>, the rule that a
+    value breaks, or null.
+    """
+    names = [name for name in bronze_rows.columns if not name.startswith("meta_")]
+    served = [F.col(name).alias(_SERVED + name) for name in names]
+    # tidied in a select of its own, so that what is computed from a value doesn't tidy it anew at each mention
+    tidied = bronze_rows.select(*[tidy(name).alias(name) for name in names], F.col(LINE), *served)
+    whys = [(column.name, unreadable(column)) for column in table.columns]
+    return tidied.select(
+        *[typed(column).alias(column.name) for column in table.columns],
+        F.col(LINE),
+        *[_SERVED + name for name in names],
+        *[why.alias(_WHY + name) for name, why in whys if why is not None],
+    )
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """One thing that can be wrong with a row: the rule's name where it is, null where it isn't."""
+
+    rule: Column
+    column: str
+    value: Column
+    refuses: bool
+
+    def text(self) -> Column:
+        """`rule 0x1F column 0x1F refused 0x1F value`; null where nothing is wrong."""
+        fixed = F.lit(FIELD_SEPARATOR + FIELD_SEPARATOR.join((self.column, _REFUSED if self.refuses else "", "")))
+        return F.concat(self.rule, fixed, F.coalesce(self.value, F.lit("")))
+
+
+def _findings(table: TableSpec) -> list[_Finding]:
+    """What can be wrong with a judged row, what refuses it first."""
+    found = [
+        _Finding(F.col(_WHY + column.name), column.name, F.col(_SERVED + column.name), column.refuse)
+        for column in table.columns
+        if unreadable(column) is not None
+    ]
+    for rule in table.rules:
+        if rule.quarantine:
+            name = rule.column or ",".join(rule.columns)
+            value = F.col(rule.column or rule.columns[-1]).cast("string")
+            found.append(_Finding(F.when(rules.broken(rule, table), F.lit(rule.rule)), name, value, True))
+    return sorted(found, key=lambda finding: not finding.refuses)
+
+
+def _nothing() -> Column:
+    return F.lit(None).cast("string")
+
+
+def accepted(judged_rows: DataFrame, table: TableSpec) -> DataFrame:
+    """The rows that silver publishes, exact duplicates still among them: business columns and meta_line."""
+    refusing = [finding.rule.isNull() for finding in _findings(table) if finding.refuses]
+    kept = judged_rows.where(reduce(lambda a, b: a & b, refusing)) if refusing else judged_rows
+    return kept.select(*table.names, LINE)
+
+
+def problems(judged_rows: DataFrame, table: TableSpec) -> DataFrame:
+    """The rows that something is wrong with, refused or not: meta_line, findings (0x1E between them), served.
+
+    Whoever needs more than this reads it back from a file first: to the engine each use of an expression is new work.
+    """
+    found = _findings(table)
+    served = [F.col(name).alias(name[len(_SERVED) :]) for name in judged_rows.columns if name.startswith(_SERVED)]
+    findings = F.concat_ws(NULL_MARKER, *[finding.text() for finding in found]) if found else F.lit("")
+    rows = judged_rows.select(F.col(LINE), findings.alias("findings"), F.struct(*served).alias("served"))
+    return rows.where("findings != ''")
+
+
+def findings_by_rule(problem_rows: DataFrame) -> DataFrame:
+    """How often each rule was broken: rule, column, refused (text), rows, line (the first one)."""
+    each = problem_rows.select(F.explode(F.split("findings", NULL_MARKER)).alias("finding"), LINE)
+    parts = F.split("finding", FIELD_SEPARATOR)
+    named = each.select(parts[0].alias("rule"), parts[1].alias("column"), parts[2].alias("refused"), LINE)
+    return named.groupBy("rule", "column", "refused").agg(F.count(LINE).alias("rows"), F.min(LINE).alias("line"))
+
+
+def refused(problem_rows: DataFrame) -> DataFrame:
+    """The problem rows that stay out of silver, with rule, column and value of their first finding."""
+    # the cast changes nothing but Sail's mind: its split takes no result of its substring_index
+    first = F.split(F.substring_index("findings", NULL_MARKER, 1).cast("string"), FIELD_SEPARATOR)
+    parts = [first[0].alias("rule"), first[1].alias("column"), first[3].alias("value")]
+    return problem_rows.where(first[2] == _REFUSED).select(LINE, *parts, "served")
+
+
+def quarantine(refused_rows: DataFrame) -> DataFrame:
+    """The refused rows as served, with rule and source line; `raw` is for records that could not be split."""
+    return refused_rows.select(LINE, "rule", "column", "value", _nothing().alias("raw"), "served.*")
+
+
+def malformed(rejects: DataFrame, like: DataFrame) -> DataFrame:
+    """Records that the splitter refused, in the columns of `quarantine`: their text stands in `raw`."""
+    known = {LINE, "rule", "raw"}
+    return rejects.select(*[F.col(name) if name in known else _nothing().alias(name) for name in like.columns])
+
+
+def with_origin(rows: DataFrame, *, run_id: str, source_sha256: str, source_file: str) -> DataFrame:
+    """Adds where the rows came from: meta_source_file, meta_source_sha256, meta_run_id."""
+    origin = ((SOURCE_FILE, source_file), (SOURCE_SHA256, source_sha256), (RUN_ID, run_id))
+    return rows.select("*", *[F.lit(value).alias(name) for name, value in origin])
+
+
+def with_twins(rows: DataFrame, names: tuple[str, ...]) -> DataFrame:
+    """A 64-bit hash of the business columns, which equal rows share. Unequal ones may, too: it says where to look."""
+    return rows.withColumn(_TWIN, F.xxhash64(*names))
+
+
+def twins(rows: DataFrame) -> DataFrame:
+    """The hashes that more than one row has: a narrow aggregate, far cheaper than dropDuplicates on whole rows."""
+    return rows.groupBy(_TWIN).agg(F.count("*").alias("copies")).where("copies > 1").select(_TWIN)
+
+
+def numbered_twins(rows: DataFrame, doubled: DataFrame) -> DataFrame:
+    """The rows whose hash others have too, with `copy`: 1 for the first of equal rows by source line, then 2, 3, …"""
+    order = Window.partitionBy(RECORD_HASH).orderBy(LINE)
+    suspects = rows.join(F.broadcast(doubled), _TWIN, "left_semi")
+    return suspects.withColumn("copy", F.row_number().over(order))
+
+
+def distinct_rows(rows: DataFrame, doubled: DataFrame) -> DataFrame:
+    """One of each: rows without a twin as they are, of equal rows the first by source line."""
+    single = rows.join(F.broadcast(doubled), _TWIN, "left_anti")
+    return single.unionByName(numbered_twins(rows, doubled).where("copy = 1").drop("copy"))
+
+
+def with_record_hash(rows: DataFrame, names: tuple[str, ...]) -> DataFrame:
+    """Adds record_hash over the business columns."""
+    return rows.withColumn(RECORD_HASH, record_hash(list(names)))
+
+
+def silver(rows: DataFrame, names: tuple[str, ...], run_id: str) -> DataFrame:
+    """The published shape: business columns, record_hash, meta_run_id."""
+    return rows.select(*names, RECORD_HASH, F.lit(run_id).alias(RUN_ID))

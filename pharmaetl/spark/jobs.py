@@ -1,0 +1,175 @@
+"""The jobs that a laptop's runner calls and Glue starts: read one layer, write the next, say what was counted."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+
+from pharmaetl.errors import EngineError
+from pharmaetl.spark import frames, measures
+from pharmaetl.spark.columns import FIELD_SEPARATOR
+from pharmaetl.spark.spec import TableSpec
+
+WHOLE_FILE_ROWS = 200_000
+"""Tables up to this size are written as one file (Sail writes two where exact duplicates were taken out)."""
+
+
+@dataclass(frozen=True)
+class BronzeJob:
+    """Records as the splitter wrote them → one bronze table."""
+
+    records_path: str
+    bronze_path: str
+    run_id: str
+    names: tuple[str, ...]
+    """Bronze column names in file order."""
+    rows: int
+    source_sha256: str
+    source_file: str
+    line_breaks: bool = False
+
+
+@dataclass(frozen=True)
+class SilverJob:
+    """One bronze table → silver, quarantine, and the measures that the gate asks for."""
+
+    bronze_path: str
+    silver_path: str
+    problems_path: str
+    quarantine_path: str
+    run_id: str
+    rows: int
+    source_sha256: str
+    source_file: str
+    table: TableSpec
+    rejects_path: str | None = None
+    """Records that the splitter refused; None where there are none."""
+    transforms_path: str | None = None
+
+
+def bronze(session: SparkSession, job: BronzeJob) -> None:
+    """Write one bronze table. The path must not exist: a step never writes over another's files."""
+    records = _read_records(session, job.records_path, job.names)
+    rows = frames.bronze(
+        records,
+        run_id=job.run_id,
+        source_sha256=job.source_sha256,
+        source_file=job.source_file,
+        line_breaks=job.line_breaks,
+    )
+    _write(rows, job.bronze_path, job.rows)
+
+
+def silver(session: SparkSession, job: SilverJob) -> dict[str, Any]:
+    """Write silver and quarantine; returns what was counted (see `measures.measure`), and:
+
+    rows_refused, rows_duplicate · findings, a list of {rule, column, refused, rows, line} · schema.
+    """
+    table = job.table
+    judged = frames.judged(frames.complete(session.read.parquet(job.bronze_path), table), table)
+    findings, refused = _quarantine(session, job, judged)
+    rows = _transformed(frames.accepted(judged, table), job)
+    rows = frames.with_twins(frames.with_record_hash(rows, table.names), table.names)
+    doubled = frames.twins(rows)
+    duplicates = 0
+    if doubled.limit(1).collect():
+        duplicates = int(frames.numbered_twins(rows, doubled).where("copy > 1").count())
+        rows = frames.distinct_rows(rows, doubled)
+    published = frames.silver(rows, table.names, job.run_id)
+    kept = job.rows - refused - duplicates
+    _write(published, job.silver_path, kept)
+    schema = {field.name: field.dataType.simpleString() for field in published.schema.fields}
+    counts = _measured(session, job, kept)
+    return {**counts, "rows_refused": refused, "rows_duplicate": duplicates, "findings": findings, "schema": schema}
+
+
+def sample(session: SparkSession, silver_path: str, table: TableSpec, rule: int) -> list[str]:
+    """Up to five rows of a written silver table that break one rule."""
+    return measures.sample(session.read.parquet(silver_path), table, rule)
+
+
+def _measured(session: SparkSession, job: SilverJob, kept: int) -> dict[str, Any]:
+    if kept == 0:
+        nothing = {name: {"nulls": 0} for name in job.table.names}
+        return {"rows": 0, "columns": nothing, "rules": {}, "keys": {}, "digest": measures.digest(0, 0, 0)}
+    counts = measures.measure(session.read.parquet(job.silver_path), job.table)
+    if counts["rows"] != kept:
+        raise EngineError(
+            f"silver {job.table.name} holds {counts['rows']} rows where bronze's {job.rows}"
+            f" less refused and repeated ones are {kept}",
+            hint="nothing was published; please report this with the run record",
+        )
+    return counts
+
+
+def _quarantine(session: SparkSession, job: SilverJob, judged: DataFrame) -> tuple[list[dict[str, Any]], int]:
+    """Find the rows with problems once, write them aside, and count and pick from there."""
+    found = frames.problems(judged, job.table)
+    found.write.parquet(job.problems_path)
+    found = _read_back(session, job.problems_path, found)
+    counted = (_finding(row.asDict()) for row in frames.findings_by_rule(found).collect())
+    findings = sorted(counted, key=lambda finding: (finding["rule"], finding["column"]))
+    refused_rows = frames.refused(found)
+    refused = int(refused_rows.count()) if any(finding["refused"] for finding in findings) else 0
+    if refused or job.rejects_path is not None:
+        rows = frames.quarantine(refused_rows)
+        if job.rejects_path is not None:
+            rows = rows.unionByName(frames.malformed(_read_records(session, job.rejects_path, ("rule", "raw")), rows))
+        rows = frames.with_origin(rows, run_id=job.run_id, source_sha256=job.source_sha256, source_file=job.source_file)
+        rows.coalesce(1).write.option("compression", "zstd").parquet(job.quarantine_path)
+    return findings, refused
+
+
+def _read_back(session: SparkSession, path: str, written: DataFrame) -> DataFrame:
+    """What was written, from its files. Sail writes none for an empty frame, so the schema is the frame's."""
+    try:
+        return session.read.schema(written.schema).parquet(path)
+    except AnalysisException:
+        return session.createDataFrame([], written.schema)
+
+
+def _finding(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "refused": bool(row["refused"]), "rows": int(row["rows"]), "line": int(row["line"])}
+
+
+def _read_records(session: SparkSession, path: str, names: tuple[str, ...]) -> DataFrame:
+    """The splitter's canonical form. Quoting is off: NUL can't occur in it, and both engines take it as 'no quote'."""
+    schema = f"{frames.LINE} bigint, " + ", ".join(f"`{name}` string" for name in names)
+    return session.read.csv(
+        path, schema=schema, sep=FIELD_SEPARATOR, header=False, quote="\0", escape="\0", mode="FAILFAST"
+    )
+
+
+def _write(rows: DataFrame, path: str, expected: int) -> None:
+    frame = rows.coalesce(1) if expected <= WHOLE_FILE_ROWS else rows
+    frame.write.option("compression", "zstd").parquet(path)
+
+
+def _transformed(rows: DataFrame, job: SilverJob) -> DataFrame:
+    """The dataset's own `silver_<table>` function from its transforms.py, where it has one."""
+    if job.transforms_path is None:
+        return rows
+    function = load_transform(job.transforms_path, f"silver_{job.table.name}")
+    return rows if function is None else function(rows)
+
+
+def load_transform(path: str, name: str) -> Callable[[DataFrame], DataFrame] | None:
+    """A function of a dataset's transforms.py; None where it has none of that name."""
+    spec = importlib.util.spec_from_file_location("pharmaetl_transforms", path)
+    if spec is None or spec.loader is None:
+        raise EngineError(f"{path} can't be loaded as Python")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function: Callable[[DataFrame], DataFrame] | None = getattr(module, name, None)
+    return function
+
+
+def parse_table(text: str) -> TableSpec:
+    """A table spec from the JSON of a job argument."""
+    return TableSpec.from_json(json.loads(text))

@@ -1,0 +1,85 @@
+"""What a download is asked to do, and what comes back from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the published version says of its source: a hint that may save the download."""
+
+    url: str
+    sha256: str
+    etag: str | None
+    last_modified: str | None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large, how slow and how often: bounds that keep a bad site from holding up a run."""
+
+    max_bytes: int = 4 * 1024**3
+    connect_seconds: float = 15
+    read_seconds: float = 60
+    """Longest wait for the next bytes."""
+    total_seconds: float = 3600
+    """For everything together, retries and waits included."""
+    min_bytes_per_second: int = 1024
+    """On average over each window of `window_seconds`."""
+    window_seconds: float = 60
+    attempts: int = 6
+    """Requests in a row that bring no new byte; a download that gets further starts counting anew."""
+    backoff_seconds: float = 1
+    max_backoff_seconds: float = 60
+    """Longest wait between two attempts, whatever the site's Retry-After says."""
+    allow_private_hosts: bool = False
+    """May a redirect lead to a private, loopback or link-local address? The URL given by the user always may."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A source file in the spool, complete and hashed."""
+
+    path: Path
+    url: str
+    """Where it came from, with placeholders instead of secrets."""
+    file_name: str
+    """As served, made safe to use as one path segment."""
+    sha256: str
+    bytes: int
+    etag: str | None
+    last_modified: str | None
+    fetched_at: str
+    """UTC, ISO 8601 with a trailing Z."""
+
+
+@dataclass(frozen=True)
+class NotModified:
+    """The site says that the known version is still its current one."""
+
+    known: Known
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What can be said of a source that answers, without downloading it. None: it doesn't say."""
+
+    url: str
+    bytes: int | None
+    sha256: str | None
+    """Local files only."""
+    etag: str | None
+    last_modified: str | None
+    modified: bool | None
+    """Against the known version."""
+
+
+class Progress(Protocol):
+    """Is told how far a transfer is; `total` in bytes is None where the site doesn't say."""
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """Called after each chunk."""
+        ...

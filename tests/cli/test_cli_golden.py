@@ -1,0 +1,70 @@
+"""Screens at 80 columns, word for word. PHARMAETL_UPDATE_GOLDEN=1 writes them anew; read the difference first."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cli_literals as given
+import pytest
+
+from pharmaetl import api
+from pharmaetl.errors import GateError
+
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+"""What moving progress sends to a terminal."""
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+SCREENS: dict[str, tuple[str, dict[str, Any]]] = {
+    "help": ("--help", {}),
+    "help_run": ("run --help", {}),
+    "help_lineage": ("lineage --help", {}),
+    "help_manifest": ("manifest", {}),
+    "run_published": ("run nsde", {"run": given.PUBLISHED}),
+    "run_skipped": ("run nsde", {"run": given.SKIPPED}),
+    "run_refused": (
+        "run nsde",
+        {"run": GateError("nsde: too few rows", hint="--accept-shrink REASON", run_id=given.FAILED_RUN)},
+    ),
+    "plan": ("plan nsde", {"plan": given.PLAN}),
+    "plan_all": ("plan", {"datasets": (given.DATASET,), "plan": given.PLAN}),
+    "status": ("status", {"status": given.STATUS}),
+    "manifest_show": ("manifest show nsde", {"manifest": api.ManifestView("nsde", given.ENTRY, 2)}),
+    "manifest_show_nothing": ("manifest show nsde", {"manifest": api.ManifestView("nsde", None, 0)}),
+    "manifest_history": ("manifest history nsde", {"history": (given.OLD_ENTRY, given.ENTRY, given.ROLLBACK)}),
+    "manifest_verify": ("manifest verify nsde", {"verify": given.FINDINGS}),
+    "manifest_verify_sound": ("manifest verify nsde", {"verify": ()}),
+    "manifest_rollback": (
+        "manifest rollback nsde",
+        {"manifest": api.ManifestView("nsde", given.ENTRY, 2), "rollback": given.ROLLBACK},
+    ),
+    "runs_list": ("runs list", {"runs": (given.FAILED, given.SKIPPED, given.PUBLISHED)}),
+    "runs_show": (f"runs show {given.RUN}", {"run_record": given.PUBLISHED}),
+    "runs_show_failed": (f"runs show {given.FAILED_RUN}", {"run_record": given.FAILED}),
+    "dataset_list": ("dataset list", {"datasets": (given.DATASET,)}),
+    "dataset_show": ("dataset show nsde", {"dataset_config": given.CONFIG}),
+    "lineage": ("lineage nsde", {"lineage": given.LINEAGE}),
+    "doctor": ("doctor", {"doctor": given.DIAGNOSES}),
+}
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_a_screen_looks_as_it_did_and_fits_into_80_columns(
+    name: str, fake: Any, on_terminal: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    words, answers = SCREENS[name]
+    fake.gives(**answers)
+
+    shown = on_terminal(*words.split())
+
+    text = f"$ pharmaetl {words}\n{shown.out}--- stderr, exit code {shown.code}\n{CONTROL.sub('', shown.err)}"
+    assert [line for line in shown.out.splitlines() if len(line) > 80] == []
+    path = GOLDEN / f"cli_{name}.txt"
+    if os.environ.get("PHARMAETL_UPDATE_GOLDEN") == "1":
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text

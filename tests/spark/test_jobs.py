@@ -1,0 +1,162 @@
+"""Bronze and silver as jobs, on records as the splitter writes them: what is published, refused and repeated."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from pharmaetl import configfile, jobspec
+from pharmaetl.spark import jobs
+from pharmaetl.spark.spec import TableSpec
+
+pytestmark = pytest.mark.engine
+US = "\x1f"
+CONFIG = Path(__file__).parents[2] / "datasets" / "fda" / "nsde" / "config" / "dataset.json"
+FILLER = ["SUSPENSION", "NDA", "NDA019618", "HUMAN PRESCRIPTION DRUG"]
+
+
+def a_row(
+    code: str, ndc11: str, name: str = "Rowasa", start: str = "20160329", end: str = "", unit: str = ""
+) -> list[str]:
+    return [code, ndc11, name, *FILLER, start, end, unit, "", ""]
+
+
+def run_jobs(
+    spark: SparkSession, folder: Path, rows: list[list[str]], rejects: list[list[str]] | None = None
+) -> dict[str, Any]:
+    table = configfile.read(CONFIG).tables[0]
+    spec = TableSpec.from_json(jobspec.table_spec(table, date(2026, 11, 23)))
+    (folder / "records").write_text(
+        "".join(f"{line}{US}{US.join(row)}\n" for line, row in enumerate(rows, start=2)), "utf-8"
+    )
+    if rejects:
+        (folder / "rejects").write_text("".join(US.join(reject) + "\n" for reject in rejects), "utf-8")
+    names = tuple(column.name for column in table.source_columns)
+    bronze = jobs.BronzeJob(
+        str(folder / "records"), str(folder / "bronze"), "R1", names, len(rows), "f00", "nsde.csv", True
+    )
+    jobs.bronze(spark, bronze)
+    paths = [str(folder / name) for name in ("bronze", "silver", "problems", "quarantine")]
+    silver = jobs.SilverJob(
+        *paths, "R1", len(rows), "f00", "nsde.csv", spec, str(folder / "rejects") if rejects else None
+    )
+    return jobs.silver(spark, silver)
+
+
+def rows_of(folder: Path, layer: str, *names: str) -> list[tuple[Any, ...]]:
+    return [tuple(row[name] for name in names) for row in pq.read_table(folder / layer).to_pylist()]
+
+
+@pytest.fixture(scope="module")
+def mixed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("mixed")
+    rows = [
+        a_row("0037-0022-07", "00037002207", " Rowasa\u00a0"),
+        a_row("0037-0022-07", "00037002207", "Rowasa"),
+        a_row("0037-0022-14", "", "two\x1elines", start="20250230", end="30310101"),
+        a_row("0037-0022-15", "00037002299", "other digits"),
+        a_row("1234-567890", "12345678900", "NHRIC code", start="18920101", end="18910101"),
+        a_row("", "", "no code", start="00000000"),
+        a_row("0037-0022-16", "00037002216", "unit", unit="ZZ"),
+        a_row("0037-0022-16", "00037002216", "unit", unit="EA"),
+        a_row("ABC", "", "no code known"),
+        a_row("0054478962", "00054478962", "ten digits, but eleven are given"),
+    ]
+    return folder, run_jobs(spark, folder, rows, [["44", "field_count", "a,b,c"]])
+
+
+def test_every_row_is_published_refused_or_a_repetition(mixed: tuple[Path, dict[str, Any]]) -> None:
+    _, counts = mixed
+    assert (counts["rows"], counts["rows_refused"], counts["rows_duplicate"]) == (6, 3, 1)
+
+
+def test_silver_has_typed_and_tidied_values(mixed: tuple[Path, dict[str, Any]]) -> None:
+    names = (
+        "item_code",
+        "ndc11",
+        "code_type",
+        "proprietary_name",
+        "marketing_start_date",
+        "marketing_end_date",
+        "billing_unit",
+    )
+    assert sorted(rows_of(mixed[0], "silver", *names), key=str) == [
+        ("0037-0022-07", "00037002207", "NDC", "Rowasa", date(2016, 3, 29), None, None),
+        ("0037-0022-14", "00037002214", "NDC", "two\nlines", None, date(3031, 1, 1), None),
+        ("0037-0022-16", "00037002216", "NDC", "unit", date(2016, 3, 29), None, "EA"),
+        ("0037-0022-16", "00037002216", "NDC", "unit", date(2016, 3, 29), None, "ZZ"),
+        ("0054478962", "00054478962", "unknown", "ten digits, but eleven are given", date(2016, 3, 29), None, None),
+        ("1234-567890", "12345678900", "NHRIC", "NHRIC code", date(1892, 1, 1), date(1891, 1, 1), None),
+    ]
+
+
+def test_quarantine_names_rule_column_value_and_line(mixed: tuple[Path, dict[str, Any]]) -> None:
+    assert sorted(
+        rows_of(mixed[0], "quarantine", "meta_line", "rule", "column", "value", "raw", "proprietary_name")
+    ) == [
+        (5, "ndc11_mismatch", "ndc11", "00037002299", None, "other digits"),
+        (7, "IsComplete", "item_code", "", None, "no code"),
+        (10, "ndc_unknown_code", "ndc11", "", None, "no code known"),
+        (44, "field_count", None, None, "a,b,c", None),
+    ]
+
+
+def test_bronze_keeps_every_value_as_served(mixed: tuple[Path, dict[str, Any]]) -> None:
+    served = rows_of(mixed[0], "bronze", "meta_line", "proprietary_name", "marketing_start_date", "ndc11")
+    assert sorted(served)[0] == (2, " Rowasa\u00a0", "20160329", "00037002207")
+    assert sorted(served)[2] == (4, "two\nlines", "20250230", None)
+    assert rows_of(mixed[0], "bronze", "meta_source_file", "meta_source_sha256", "meta_run_id")[0] == (
+        "nsde.csv",
+        "f00",
+        "R1",
+    )
+
+
+def test_what_the_gate_asks_is_counted_on_the_written_rows(mixed: tuple[Path, dict[str, Any]]) -> None:
+    _, counts = mixed
+    assert counts["columns"]["billing_unit"]["nulls"] == 4
+    assert counts["keys"] == {"2": {"groups": 1, "rows": 2}, "3": {"groups": 1, "rows": 2}}
+    assert {i: rule["broken"] for i, rule in counts["rules"].items()} == {
+        "0": 0,
+        "1": 0,
+        "4": 1,
+        "5": 1,
+        "6": 1,
+        "7": 0,
+    }
+    assert counts["findings"] == [
+        {"rule": "IsComplete", "column": "item_code", "refused": True, "rows": 1, "line": 7},
+        {"rule": "ndc11_mismatch", "column": "ndc11", "refused": True, "rows": 1, "line": 5},
+        {"rule": "ndc_unknown_code", "column": "ndc11", "refused": True, "rows": 1, "line": 10},
+        {"rule": "unreadable_date", "column": "marketing_start_date", "refused": False, "rows": 2, "line": 4},
+    ]
+
+
+def test_the_content_digest_is_free_of_order_engine_and_run(mixed: tuple[Path, dict[str, Any]]) -> None:
+    assert mixed[1]["digest"] == DIGEST
+
+
+DIGEST = "xx:6:1d32cd67299ed35b:ffffffffffffffff9587fd1089ab3f1c"
+
+
+def test_equal_rows_leave_one_and_near_equal_ones_stay(spark: SparkSession, tmp_path: Path) -> None:
+    rows = [a_row("0037-0022-07", "00037002207", name) for name in ("A", "A ", "a", "A", "B", "B")]
+    counts = run_jobs(spark, tmp_path, rows)
+    assert (counts["rows"], counts["rows_duplicate"]) == (3, 3)
+    assert sorted(rows_of(tmp_path, "silver", "proprietary_name")) == [("A",), ("B",), ("a",)]
+
+
+def test_a_table_without_problems_has_no_quarantine(spark: SparkSession, tmp_path: Path) -> None:
+    counts = run_jobs(spark, tmp_path, [a_row("0037-0022-07", "00037002207")])
+    assert (counts["rows"], counts["rows_refused"], counts["findings"]) == (1, 0, [])
+    assert not (tmp_path / "quarantine").exists()
+
+
+def test_a_table_of_refused_rows_only_publishes_none(spark: SparkSession, tmp_path: Path) -> None:
+    counts = run_jobs(spark, tmp_path, [a_row("", ""), a_row("0037-0022-07", "10037002207")])
+    assert (counts["rows"], counts["rows_refused"], counts["rows_duplicate"]) == (0, 2, 0)
