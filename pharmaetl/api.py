@@ -6,6 +6,7 @@ pandas is imported by the functions that need it, so that looking at a lake stay
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +18,7 @@ from pharmaetl import status as lake_status
 from pharmaetl.catalog import Dataset
 from pharmaetl.config import DatasetConfig
 from pharmaetl.documents import LogEntry, RunRecord
-from pharmaetl.errors import ConflictError, UsageError
+from pharmaetl.errors import ConflictError, InterruptedRunError, UsageError
 from pharmaetl.integrity import Finding
 from pharmaetl.lineage_tree import LineageNode, LineageView
 from pharmaetl.place import Place
@@ -27,7 +28,9 @@ from pharmaetl.watch import Silent, Watch
 
 if TYPE_CHECKING:
     from pharmaetl.doctor import Diagnosis
+    from pharmaetl.drift_report import DriftReport
     from pharmaetl.plan import Plan
+    from pharmaetl.schema import Acceptance
 
 __all__ = [
     "DatasetStatus", "DatasetView", "Finding", "LakeStatus", "LastRun", "LineageNode", "LineageView", "ManifestView",
@@ -42,6 +45,36 @@ def run(place: Place, dataset: str, options: RunOptions, watch: Watch | None = N
     from pharmaetl import local
 
     return local.run(place.storage, place.catalog.find(dataset), options, watch or Silent())
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How one of several datasets' runs ended: with a record, or with what went wrong."""
+
+    dataset: str
+    record: RunRecord | None
+    error: Exception | None = None
+
+
+def run_each(place: Place, names: Sequence[str], options: RunOptions, watch: Watch | None = None) -> Iterator[Attempt]:
+    """Run datasets one after the other on one engine; a failure of one, or a bug in it, stops no other."""
+    from contextlib import closing
+
+    from pharmaetl import local
+    from pharmaetl.engine import Shared
+
+    found = [place.catalog.find(name) for name in names]
+    with closing(Shared()) as engines:
+        for dataset in found:
+            try:
+                yield Attempt(dataset.name, local.run(place.storage, dataset, options, watch or Silent(), engines))
+            except InterruptedRunError:
+                raise
+            except Exception as error:
+                failed = run_records.recent(place.storage, dataset.name, 1)
+                run_id = getattr(error, "run_id", None)
+                record = next((record for record in failed if record.run_id == run_id), None)
+                yield Attempt(dataset.name, record, error)
 
 
 def plan(place: Place, dataset: str, options: RunOptions) -> Plan:
@@ -104,12 +137,13 @@ def rollback(place: Place, dataset: str, to: str | None, reason: str) -> LogEntr
 
 def runs(place: Place, dataset: str | None, limit: int) -> tuple[RunRecord, ...]:
     """The newest runs, of one dataset or all."""
-    return run_records.recent(place.storage, place.catalog.find(dataset).name if dataset else None, limit)
+    found = run_records.recent(place.storage, place.catalog.find(dataset).name if dataset else None, limit)
+    return tuple(run_records.as_ended(record) for record in found)
 
 
 def run_record(place: Place, run_id: str) -> RunRecord:
     """The record of a run; the first letters of its id will do where they are unique."""
-    return run_records.find(place.storage, run_id)
+    return run_records.as_ended(run_records.find(place.storage, run_id))
 
 
 @dataclass(frozen=True)
@@ -125,6 +159,11 @@ class DatasetView:
     source_url: str
     config_sha256: str
     code_sha256: str
+
+
+def dataset_names(place: Place) -> list[str]:
+    """The names of the catalog's datasets, sorted; their configs are not read."""
+    return place.catalog.names()
 
 
 def datasets(place: Place) -> tuple[DatasetView, ...]:
@@ -194,6 +233,26 @@ def _validated_file(path: Path) -> Validation:
 def schema() -> dict[str, Any]:
     """The JSON Schema of dataset.json, for editors."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **DatasetConfig.model_json_schema()}
+
+
+def drift(place: Place, dataset: str, source: str | None = None) -> DriftReport:
+    """What differs from the version published before: as the newest run met it, or as a file that is only looked at."""
+    from pharmaetl import drift_report
+    from pharmaetl.storage import ReadOnlyStorage
+
+    found, storage = place.catalog.find(dataset), ReadOnlyStorage(place.storage)
+    if source is None:
+        return drift_report.of_newest_run(storage, found.name)
+    return drift_report.of_source(storage, found.config, source)
+
+
+def accept(place: Place, dataset: str, reason: str, columns: Sequence[str] = ()) -> Acceptance:
+    """Record that the headers which the newest run met are meant to be so; with `columns`, those headers alone."""
+    from pharmaetl import contracts, drift_report
+
+    config = place.catalog.find(dataset).config
+    record = drift_report.newest_look(place.storage, config.dataset)
+    return contracts.accept(place.storage, config, record, columns=columns, reason=reason)
 
 
 def lineage(place: Place, target: str) -> LineageView:

@@ -14,6 +14,11 @@ from pharmaetl.errors import ConfigError, UsageError
 
 CONFIG = Path("config", "dataset.json")
 _PACKAGE = Path(__file__).parent
+DATA_CODE = (
+    "unpack", "ziparchive", "inflate", "sniff", "encoding", "delimited", "blocks", "records", "lines",
+    "header", "jobspec", "dates",
+)  # fmt: skip
+"""Modules beside `pharmaetl.spark` whose change may change the data, so that a dataset is made anew."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,8 @@ class Dataset:
     """One dataset folder: its config, and what its data depends on."""
 
     folder: Path
+    twin: Path | None = None
+    """Another folder of the same name in the catalog: none of the two can be run."""
 
     @property
     def name(self) -> str:
@@ -40,14 +47,10 @@ class Dataset:
     @cached_property
     def config(self) -> DatasetConfig:
         """The config, read once; InvalidConfigError with every problem in it."""
-        config = configfile.read(self.config_path)
-        if config.dataset != self.name:
-            problem = configfile.Problem(
-                str(self.config_path),
-                1,
-                1,
-                f"dataset is {config.dataset!r}, but its folder is {self.name!r}: they must be the same",
-            )
+        config = configfile.read(self.config_path, folder=self.name)
+        if self.twin is not None:
+            message = f"dataset {self.name} is there twice, here and in {self.twin}"
+            problem = configfile.Problem(str(self.config_path), 1, 1, message, "rename one of them")
             raise configfile.InvalidConfigError([problem])
         return config
 
@@ -65,14 +68,11 @@ class Dataset:
     @cached_property
     def code_sha256(self) -> str:
         """Hash of the code that decides the data: the transforms, the splitter, the NDC rules, the dataset's own."""
-        shared = [*(_PACKAGE / "spark").glob("*.py"), *(_PACKAGE / name for name in _DATA_CODE)]
+        shared = [*(_PACKAGE / "spark").glob("*.py"), *(_PACKAGE / f"{name}.py" for name in DATA_CODE)]
         parts = [hashing.of_files(shared, base=_PACKAGE)]
         if self.transforms is not None:
             parts.append(hashing.of_file(self.transforms))
         return hashing.of_json(parts)
-
-
-_DATA_CODE = ("unpack.py", "delimited.py", "header.py", "jobspec.py", "dates.py")
 
 
 class Catalog:
@@ -82,8 +82,10 @@ class Catalog:
         self.root = root
 
     def __iter__(self) -> Iterator[Dataset]:
-        for config in sorted(self.root.glob(f"*/*/{CONFIG}")):
-            yield Dataset(config.parent.parent)
+        folders = [config.parent.parent for config in sorted(self.root.glob(f"*/*/{CONFIG}"))]
+        for folder in folders:
+            twin = next((other for other in folders if other.name == folder.name and other != folder), None)
+            yield Dataset(folder, twin)
 
     def names(self) -> list[str]:
         """The datasets' names, sorted."""
@@ -106,20 +108,27 @@ class Catalog:
 
 
 def open_catalog(asked: str | None) -> Catalog:
-    """The catalog in the folder asked for; otherwise the nearest `datasets/` up from here, otherwise the shipped one."""
+    """The catalog in the folder asked for; else the nearest `datasets/` up from here, else the shipped one."""
     if asked is not None:
-        root = Path(asked).expanduser()
-        if not root.is_dir():
-            raise ConfigError(
-                f"datasets folder {asked} is not there",
-                hint="--datasets or PHARMAETL_DATASETS names the folder with <org>/<dataset>/",
-            )
-        return Catalog(root)
+        return Catalog(_folder(asked))
     here = Path.cwd()
     for folder in (here, *here.parents):
         if any((folder / "datasets").glob(f"*/*/{CONFIG}")):
             return Catalog(folder / "datasets")
     return Catalog(shipped())
+
+
+def _folder(asked: str) -> Path:
+    try:
+        root = Path(asked).expanduser()
+    except RuntimeError:  # ~somebody, who has no home here
+        root = Path(asked)
+    if not asked or not root.is_dir():
+        raise ConfigError(
+            f"datasets folder {asked!r} is not there",
+            hint="--datasets or PHARMAETL_DATASETS names the folder with <org>/<dataset>/config/dataset.json",
+        )
+    return root
 
 
 def shipped() -> Path:

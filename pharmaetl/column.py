@@ -14,7 +14,7 @@ SnakeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 ColumnType = Literal["string", "date", "integer", "decimal", "boolean", "ndc11"]
-Derivation = Literal["ndc11", "ndc9", "code_type", "before", "after"]
+Derivation = Literal["ndc11", "ndc9", "code_type", "before", "after", "list"]
 DEFAULT_DATE_FORMAT = "yyyyMMdd"
 
 
@@ -29,10 +29,21 @@ class Derived(Model):
 
     function: Derivation = Field(
         description="ndc11, ndc9, code_type: of an NDC as served; "
-        "before, after: the part of the text on that side of `separator`"
+        "before, after: the part of the text on that side of `separator`; "
+        "list: the values of a multi-valued column, as an array"
     )
     source: SnakeName = Field(description="name of the column it is computed from")
-    separator: str = Field(default="", description="for before and after: the text to cut at (its first occurrence)")
+    separator: str = Field(
+        default="",
+        description="before and after: the text to cut at (its first occurrence); list: what stands between values",
+    )
+    ends_with: str = Field(
+        default="", description="list: what every value ends with, as in `Insulin [CS], Insulin [EPC]`"
+    )
+    aligned_with: tuple[SnakeName, ...] = Field(
+        default=(),
+        description="list: columns with as many values; where the counts differ the arrays are null, and counted",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -40,11 +51,14 @@ class Derived(Model):
         return self
 
     def _mistakes(self) -> Iterator[Mistake]:
-        cuts = self.function in {"before", "after"}
+        cuts = self.function in {"before", "after", "list"}
         if cuts and not self.separator:
             yield Mistake(f"{self.function} needs `separator`, the text to cut at", ("separator",))
         if self.separator and not cuts:
             yield Mistake(f"{self.function} takes no `separator`", ("separator",))
+        for key, given in (("ends_with", self.ends_with), ("aligned_with", self.aligned_with)):
+            if given and self.function != "list":
+                yield Mistake(f"{self.function} takes no `{key}`", (key,))
 
 
 class Column(Model):
@@ -102,10 +116,10 @@ class Column(Model):
             except ValueError as error:
                 yield Mistake(str(error), ("format",))
         elif self.format is not None:
-            yield Mistake(f"format is for dates; {self.name} is a {self.type}", ("format",), depends=(("type",),))
+            yield Mistake(f"format is for dates; {self.name} has type {self.type}", ("format",), depends=(("type",),))
         if self.code_column and self.type != "ndc11":
             yield Mistake(
-                f"code_column is for ndc11 columns; {self.name} is a {self.type}",
+                f"code_column is for ndc11 columns; {self.name} has type {self.type}",
                 ("code_column",),
                 depends=(("type",),),
             )

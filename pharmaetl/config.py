@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from pharmaetl import secret
+from pharmaetl import dates, rulefit, sourceurl
 from pharmaetl.column import Column, ColumnType, Derivation, Derived, Fraction, Model, SnakeName, folded
+from pharmaetl.errors import UsageError
 from pharmaetl.mistakes import Loc, Mistake, refuse, repeated, unknown
 from pharmaetl.rule import Rule, Severity
 
 __all__ = [
-    "Cadence", "Column", "ColumnType", "DataQuality", "DatasetConfig", "DatasetName", "Derivation", "Derived",
-    "Dialect", "Fraction", "Model", "Rule", "Severity", "SnakeName", "Table",
+    "Cadence", "Column", "ColumnType", "Contract", "DataQuality", "DatasetConfig", "DatasetName", "Derivation",
+    "Derived", "Dialect", "Fraction", "Model", "Rule", "Severity", "SnakeName", "Table",
 ]  # fmt: skip
 
 DatasetName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 Cadence = Literal["daily", "weekly", "monthly"]
-
-_PLACEHOLDER = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
 class Dialect(Model):
@@ -36,6 +35,16 @@ class Dialect(Model):
     quote: str
     header: bool
     trailing_delimiter: bool
+
+
+class Contract(Model):
+    """What of a source may change without anybody's say."""
+
+    columns: Literal["evolve", "freeze"] = Field(
+        default="evolve",
+        description="a header that the config doesn't know: carried through as text with a warning, "
+        "or the file refused",
+    )
 
 
 _DIALECTS = {
@@ -70,6 +79,7 @@ class Table(Model):
     columns: Annotated[tuple[Column, ...], Field(min_length=1)] = Field(
         description="the silver columns, in order; without a header row also the file's"
     )
+    contract: Contract = Field(default=Contract(), description="what of the source may change")
     key: tuple[SnakeName, ...] = Field(default=(), description="columns that name a row")
     quality: tuple[Rule, ...] = Field(default=(), description="what must hold for the table")
 
@@ -96,7 +106,7 @@ class Table(Model):
                 *self._dialect_mistakes(),
                 *self._header_mistakes(),
                 *self._name_mistakes(),
-                *self._range_mistakes(),
+                *self._rule_mistakes(),
             ]
         )
         return self
@@ -124,16 +134,17 @@ class Table(Model):
                 )
             for number, header in enumerate(column.headers):
                 if (other := claimed.setdefault(folded(header), column.name)) != column.name:
-                    where = ("source",) if number == 0 else ("aliases", number - 1)
-                    yield Mistake(f"header {header!r} is claimed by both {other} and {column.name}", (*place, *where))
+                    where: Loc = ("source",) if number == 0 else ("aliases", number - 1)
+                    message = f"header {header!r} is claimed by both {other} and {column.name}"
+                    yield Mistake(message, (*place, *where), depends=((*place, "name"),))
 
     def _name_mistakes(self) -> Iterator[Mistake]:
-        names = [column.name for column in self.columns]
-        for mistake in repeated(names, "column", ("columns",)):
+        names: dict[Loc, str] = {("columns", index, "name"): column.name for index, column in enumerate(self.columns)}
+        for mistake in repeated(names.values(), "column", ("columns",)):
             yield Mistake(mistake.message, (*mistake.loc, "name"))
         yield from repeated(self.key, "key column", ("key",))
         for name, loc in self._mentioned():
-            if name not in names:
+            if name not in names.values():
                 yield unknown(name, names, f"table {self.name}", loc)
         computed = {column.name for column in self.columns if column.derived is not None}
         for name, loc in self._computed_from():
@@ -153,17 +164,16 @@ class Table(Model):
         for index, column in enumerate(self.columns):
             if column.derived is not None:
                 yield column.derived.source, ("columns", index, "derived", "source")
+                for number, name in enumerate(column.derived.aligned_with):
+                    yield name, ("columns", index, "derived", "aligned_with", number)
             if column.code_column is not None:
                 yield column.code_column, ("columns", index, "code_column")
 
-    def _range_mistakes(self) -> Iterator[Mistake]:
-        kinds = {column.name: (index, column.type) for index, column in enumerate(self.columns)}
+    def _rule_mistakes(self) -> Iterator[Mistake]:
+        known = rulefit.columns_of(self.columns)
         for number, rule in enumerate(self.quality):
-            if rule.column in kinds:
-                index, kind = kinds[rule.column]
-                for mistake in rule.range_mistakes(kind):
-                    loc: Loc = ("quality", number, *mistake.loc)
-                    yield Mistake(mistake.message, loc, mistake.hint, depends=(("columns", index, "type"),))
+            for mistake in rulefit.mistakes(rule, known):
+                yield replace(mistake, loc=("quality", number, *mistake.loc))
 
 
 class DataQuality(Model):
@@ -181,6 +191,31 @@ class DataQuality(Model):
     )
 
 
+class ReleaseDate(Model):
+    """Where a source carries its own date: in the name of one of its members."""
+
+    matches: str = Field(description="regular expression over member names, whose first group is the date")
+    format: str = Field(default="yyyyMMdd", description="how the date is written there")
+
+    @field_validator("matches")
+    @classmethod
+    def _usable_pattern(cls, value: str) -> str:
+        try:
+            groups = re.compile(value).groups
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        if groups < 1:
+            raise ValueError("needs a group (…) around the date")
+        return value
+
+    @field_validator("format")
+    @classmethod
+    def _usable_format(cls, value: str) -> str:
+        if dates.parse_pattern(value).month_names:
+            raise ValueError("months are numbers here")
+        return value
+
+
 class DatasetConfig(Model):
     """One dataset: where it comes from, what its files hold, and how it is deployed."""
 
@@ -191,6 +226,10 @@ class DatasetConfig(Model):
     source_url: str = Field(
         description="https, http or file URL, or a path; ${NAME} stands for a secret from the environment"
     )
+    editions: dict[SnakeName, str] = Field(
+        default_factory=dict, description="other source URLs of the same files, chosen with --edition"
+    )
+    release_date: ReleaseDate | None = Field(default=None, description="the source's own date, in the name of a member")
     max_bytes: Annotated[int, Field(gt=0)] = Field(
         default=4 * 1024**3, description="largest source file that is accepted"
     )
@@ -211,12 +250,27 @@ class DatasetConfig(Model):
     @field_validator("source_url")
     @classmethod
     def _usable_url(cls, value: str) -> str:
-        refuse(_url_mistakes(value))
+        refuse(sourceurl.mistakes(value))
         return value
+
+    @field_validator("editions")
+    @classmethod
+    def _usable_editions(cls, value: dict[str, str]) -> dict[str, str]:
+        refuse([Mistake(m.message, (name,)) for name, url in value.items() for m in sourceurl.mistakes(url)])
+        return value
+
+    def url_of(self, edition: str | None) -> str:
+        """Where an edition comes from; None is the usual one. UsageError where the config has no such edition."""
+        if edition is None:
+            return self.source_url
+        if edition not in self.editions:
+            known = ", ".join(self.editions) or "none"
+            raise UsageError(f"{self.dataset} has no edition {edition!r}", hint=f"editions in its config: {known}")
+        return self.editions[edition]
 
     @model_validator(mode="after")
     def _tables_agree(self) -> Self:
-        refuse([*self._table_mistakes(), *self._required_mistakes()])
+        refuse([*self._table_mistakes(), *self._required_mistakes(), *self._reference_mistakes()])
         return self
 
     def _table_mistakes(self) -> Iterator[Mistake]:
@@ -228,10 +282,21 @@ class DatasetConfig(Model):
                 yield Mistake(f"table {table.name} needs `member`: the dataset has several tables", place)
 
     def _required_mistakes(self) -> Iterator[Mistake]:
-        known = [column.name for table in self.tables for column in table.columns]
+        known: dict[Loc, str] = {
+            ("tables", number, "columns", index, "name"): column.name
+            for number, table in enumerate(self.tables)
+            for index, column in enumerate(table.columns)
+        }
         for index, name in enumerate(self.data_quality.required_columns):
-            if name not in known:
+            if name not in known.values():
                 yield unknown(name, known, "any table", ("data_quality", "required_columns", index))
+
+    def _reference_mistakes(self) -> Iterator[Mistake]:
+        tables = {table.name: (index, rulefit.columns_of(table.columns)) for index, table in enumerate(self.tables)}
+        for index, table in enumerate(self.tables):
+            for number, rule in enumerate(table.quality):
+                for mistake in rulefit.reference_mistakes(rule, rulefit.columns_of(table.columns), tables):
+                    yield replace(mistake, loc=("tables", index, "quality", number, *mistake.loc))
 
     def table_level(self, table: Table) -> str | None:
         """The folder level of a table in lake paths: None where the dataset has just one."""
@@ -240,34 +305,3 @@ class DatasetConfig(Model):
     def data_settings(self) -> dict[str, Any]:
         """What of the config decides the data; the names and sizes of AWS resources don't."""
         return self.model_dump(mode="json", include={"dataset", "tables", "data_quality"})
-
-
-def _url_mistakes(url: str) -> Iterator[Mistake]:
-    """What is wrong with a source URL; no message repeats the URL, which may hold a secret."""
-    if not url.strip() or not url.isprintable():
-        yield Mistake("expected a URL or a path, without line breaks or control characters")
-        return
-    bare = _PLACEHOLDER.sub("x", url)
-    if "${" in bare:
-        yield Mistake("a placeholder is written ${NAME}: letters, digits and _")
-    scheme, colon, rest = bare.partition(":")
-    if colon and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+", scheme) and scheme.lower() not in {"https", "http", "file"}:
-        if rest.startswith("//"):
-            yield Mistake(f"{scheme.lower()} URLs are not supported: use https, http, file or a path")
-    elif colon and scheme.lower() in {"https", "http", "file"}:
-        if not rest.startswith("//"):
-            yield Mistake(f"after {scheme}: come two slashes (three in file:///path)")
-        elif scheme.lower() != "file" and not _host(bare):
-            yield Mistake("the URL names no host, or one that can't be read")
-    if secret.holds_secret(url):
-        yield Mistake(
-            "a key, user name or password stands in the URL", hint="put ${NAME} there and set NAME in the environment"
-        )
-
-
-def _host(url: str) -> str | None:
-    try:
-        parts = urlsplit(url)
-        return parts.hostname if parts.port != 0 else None
-    except ValueError:
-        return None

@@ -15,8 +15,8 @@ _FIELDS = {
     "dd": "([0-9]{2})",
     "d": "([0-9]{1,2})",
 }
-_OPEN_ENDED = frozenset({"M", "d", "MMMM"})
-_TOKEN = re.compile(r"y+|M+|d+|'[^']*'|[^A-Za-z']+|[A-Za-z]+|'")
+_OPEN_ENDED, _NAMES = frozenset({"M", "d"}), frozenset({"MMM", "MMMM"})
+_PIECE = re.compile(r"y+|M+|d+|'[^']*'|[^A-Za-z']+|[A-Za-z]+|'")
 
 
 @dataclass(frozen=True)
@@ -38,25 +38,27 @@ def parse_pattern(pattern: str) -> DatePattern:
 
     Text between single quotes stands for itself, two of them for one.
     """
-    tokens = _TOKEN.findall(pattern)
-    _refuse_ambiguous(tokens, pattern)
-    order = tuple(token[0] for token in tokens if token in _FIELDS)
+    pieces = _PIECE.findall(pattern)
+    _refuse_ambiguous(pieces, pattern)
+    order = tuple(piece[0] for piece in pieces if piece in _FIELDS)
     if sorted(order) != ["M", "d", "y"]:
         raise ValueError(f"date format {pattern!r} needs a year (yyyy), a month and a day, each once")
-    regex = "".join(_FIELDS.get(token) or re.escape(_literal(token)) for token in tokens)
-    return DatePattern(f"^{regex}$", order, bool({"MMM", "MMMM"} & set(tokens)))
+    regex = "".join(_FIELDS.get(piece) or re.escape(_literal(piece)) for piece in pieces)
+    return DatePattern(f"^{regex}$", order, bool(_NAMES & set(pieces)))
 
 
-def _refuse_ambiguous(tokens: list[str], pattern: str) -> None:
-    for token in tokens:
-        if token not in _FIELDS and re.match("[A-Za-z]", token):
-            raise ValueError(f"{token!r} in date format {pattern!r}: only yyyy, M, MM, MMM, MMMM, d and dd are known")
-        if token == "'":
+def _refuse_ambiguous(pieces: list[str], pattern: str) -> None:
+    for piece in pieces:
+        if piece not in _FIELDS and re.match("[A-Za-z]", piece):
+            raise ValueError(f"{piece!r} in date format {pattern!r}: only yyyy, M, MM, MMM, MMMM, d and dd are known")
+        if piece == "'":
             raise ValueError(f"date format {pattern!r} has a quote without an end")
-    for token, following in pairwise(tokens):
-        if token in _OPEN_ENDED and following in _FIELDS:
-            raise ValueError(f"date format {pattern!r} can't be told apart: nothing stands between {token} and {following}")
+    for piece, following in pairwise(pieces):
+        if piece in _OPEN_ENDED and following in _FIELDS and following not in _NAMES:
+            raise ValueError(
+                f"date format {pattern!r} is ambiguous: something must stand between {piece} and {following}"
+            )
 
 
-def _literal(token: str) -> str:
-    return "'" if token == "''" else token.strip("'") if token.startswith("'") else token
+def _literal(piece: str) -> str:
+    return "'" if piece == "''" else piece.strip("'") if piece.startswith("'") else piece

@@ -110,9 +110,8 @@ def split(
                 splitter.skip(header)
             splitter.run(limit, progress)
     except OSError as error:
-        raise LocalIOError(
-            f"{target}: can't be written: {error.strerror}", hint="check the disk's free space"
-        ) from error
+        reason = f"{error.filename or target}: {error.strerror}"
+        raise LocalIOError(reason, hint="check the disk's free space and the folder's permissions") from error
     return Split(
         records=records,
         rejects=rejects,
@@ -133,6 +132,10 @@ def _header(lines: Lines, dialect: Dialect, name: str) -> _Header:
     while begin < len(head):
         end, after = _line_at(head, begin, dialect.quote.encode())
         text = head[begin:end].decode("utf-8", "replace")
+        if after == MAX_RECORD_BYTES:
+            raise SourceFormatError(
+                f"{name}: line {line}: no header row ends within {MAX_RECORD_BYTES:,} bytes", hint=_AGAIN
+            )
         if text.strip().strip("\ufeff"):
             names = _names(text, dialect, f"{name}: line {line}")
             return _Header(names, lines.start + after, line + 1 + len(_LINE_END.findall(head[begin:end])), blank)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from pharmaetl.documents import FORMAT, Document
+from pharmaetl.document import FORMAT, Document
 from pharmaetl.errors import CorruptLogError
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)

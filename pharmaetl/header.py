@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pharmaetl.column import folded
 from pharmaetl.config import Column, Table
 from pharmaetl.errors import SourceFormatError
+
+MAX_COLUMNS = 1000
+"""More header cells than this are no header: the widest known source has 25."""
+_OWN = frozenset({"record_hash", "rule", "column", "value", "raw", "copy"})
+"""Names that silver, quarantine or a job gives to columns of its own."""
+_NO_HEADER = (
+    "the first line looks like data, or the delimiter is another: "
+    "check `format`, `delimiter` and `header` in the config"
+)
+_RENAMED = "where the source renamed a column, add its new header to that column's `aliases` in the config"
+_DAMAGED = "the source's header is damaged: run again later, or tell the publisher"
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,8 @@ class HeaderMatch:
     aliased: tuple[str, ...] = ()
     """Headers that matched by an alias."""
     reordered: bool = False
+    accepted: tuple[str, ...] = ()
+    """Those of `extras` that somebody has accepted."""
 
 
 def match(header: Sequence[str] | None, table: Table, member: str) -> HeaderMatch:
@@ -33,74 +48,85 @@ def match(header: Sequence[str] | None, table: Table, member: str) -> HeaderMatc
     """
     if header is None:
         return HeaderMatch(tuple(column.name for column in table.source_columns))
+    by_header = {folded(text): column for column in table.source_columns for text in column.headers}
+    found = [by_header.get(folded(text)) for text in header]
+    _refuse_unknown(found, header, member)
     _refuse_unusable(header, member)
-    by_header = {_folded(text): column for column in table.source_columns for text in column.headers}
-    found = [by_header.get(_folded(text)) for text in header]
     _refuse_claimed_twice(found, header, member)
     _refuse_missing(found, header, table, member)
     names, extras = _names(found, header, table)
     known = [column.name for column in found if column is not None]
     usual = [column.name for column in table.source_columns if column.name in known]
-    return HeaderMatch(
-        names,
-        extras,
-        tuple(column.name for column in table.source_columns if column.name not in known),
-        tuple(
-            text
-            for text, column in zip(header, found, strict=True)
-            if column and _folded(text) != _folded(column.headers[0])
-        ),
-        reordered=known != usual,
-    )
+    absent = tuple(column.name for column in table.source_columns if column.name not in known)
+    return HeaderMatch(names, extras, absent, tuple(_aliased(found, header)), reordered=known != usual)
 
 
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
+def _aliased(found: Sequence[Column | None], header: Sequence[str]) -> Iterator[str]:
+    for text, column in zip(header, found, strict=True):
+        if column is not None and folded(text) != folded(column.headers[0]):
+            yield text
+
+
+def _refuse_unknown(found: Sequence[Column | None], header: Sequence[str], member: str) -> None:
+    """A first line that no column is known by is no header, whatever else is wrong with it."""
+    if all(column is None for column in found):
+        raise SourceFormatError(
+            f"{member}:1: there is no header row: none of {_listed(header)} is a known column", hint=_NO_HEADER
+        )
+    if len(header) > MAX_COLUMNS:
+        raise SourceFormatError(f"{member}:1: the header has {len(header)} cells", hint=_DAMAGED)
 
 
 def _refuse_unusable(header: Sequence[str], member: str) -> None:
-    folded = [_folded(text) for text in header]
-    if "" in folded:
+    keys = [folded(text) for text in header]
+    if "" in keys:
         raise SourceFormatError(
-            f"{member}:1: header cell {folded.index('') + 1} of {len(header)} is empty",
-            hint="the file may be cut or not the one expected",
+            f"{member}:1: header cell {keys.index('') + 1} of {len(header)} is empty", hint=_DAMAGED
         )
-    repeated = next((text for text in folded if folded.count(text) > 1), None)
-    if repeated is not None:
-        columns = [str(i + 1) for i, text in enumerate(folded) if text == repeated]
-        raise SourceFormatError(
-            f"{member}:1: header {header[folded.index(repeated)]!r} is there twice, in columns {', '.join(columns)}"
-        )
+    twice = next((key for key, times in Counter(keys).items() if times > 1), None)
+    if twice is None:
+        return
+    places = [index for index, key in enumerate(keys) if key == twice]
+    columns = ", ".join(str(index + 1) for index in places)
+    spellings = list(dict.fromkeys(header[index] for index in places))
+    if len(spellings) > 1:
+        reason = f"headers {_listed(spellings, ' and ')} differ in case or blanks only, in columns {columns}"
+    else:
+        reason = f"header {_listed(spellings)} is there {len(places)} times, in columns {columns}"
+    raise SourceFormatError(f"{member}:1: {reason}", hint=_DAMAGED)
 
 
 def _refuse_claimed_twice(found: Sequence[Column | None], header: Sequence[str], member: str) -> None:
     names = [column.name if column else None for column in found]
-    for name in names:
-        if name is not None and names.count(name) > 1:
-            texts = [repr(text) for text, other in zip(header, names, strict=True) if other == name]
-            raise SourceFormatError(f"{member}:1: headers {' and '.join(texts)} both mean column {name}")
+    for name, times in Counter(names).items():
+        if name is not None and times > 1:
+            texts = [text for text, other in zip(header, names, strict=True) if other == name]
+            raise SourceFormatError(
+                f"{member}:1: headers {_listed(texts, ' and ')} both mean column {name}",
+                hint=f"take one of them out of the `aliases` of {name} in the config",
+            )
 
 
 def _refuse_missing(found: Sequence[Column | None], header: Sequence[str], table: Table, member: str) -> None:
     there = {column.name for column in found if column is not None}
     missing = [column for column in table.source_columns if column.name not in there and not column.optional]
-    if not missing:
-        return
-    unknown = [text for text, column in zip(header, found, strict=True) if column is None]
-    lacks = "; ".join(_described(column, unknown) for column in missing)
-    shown = ", ".join(repr(text[:40]) for text in header[:20])
-    if not there:
-        hint = (
-            "the first line looks like data, or the delimiter is another: check `delimiter` and `header` in the config"
-        )
-    else:
-        hint = "where the source renamed a column, add its new header to that column's `aliases` in the config"
-    raise SourceFormatError(f"{member}:1: the header lacks {lacks}; it has {shown}", hint=hint)
+    if missing:
+        unknown = [text for text, column in zip(header, found, strict=True) if column is None]
+        lacks = "; ".join(_described(column, unknown) for column in missing)
+        raise SourceFormatError(f"{member}:1: the header lacks {lacks}; it has {_listed(header)}", hint=_RENAMED)
 
 
 def _described(column: Column, unknown: Sequence[str]) -> str:
-    near = difflib.get_close_matches(column.headers[0], unknown, n=1, cutoff=0.6)
-    return f"{column.headers[0]!r}" + (f" (renamed to {near[0]!r}?)" if near else "")
+    """The header that is missing, with the unknown one that it was perhaps renamed to."""
+    candidates = {folded(text): text for text in unknown}
+    near = [found for text in column.headers for found in difflib.get_close_matches(folded(text), candidates, n=1)]
+    return f"{column.headers[0]!r}" + (f" (renamed to {_listed([candidates[near[0]]])}?)" if near else "")
+
+
+def _listed(texts: Sequence[str], between: str = ", ") -> str:
+    """Header texts as a message shows them: quoted, not too many and not too long."""
+    shown = between.join(repr(text if len(text) <= 60 else f"{text[:57]}...") for text in texts[:25])
+    return shown if len(texts) <= 25 else f"{shown}{between}… ({len(texts)} in all)"
 
 
 def _names(
@@ -120,14 +146,14 @@ def _names(
 
 
 def snake_case(text: str) -> str:
-    """A header as a column name: lower case, runs of anything else as one underscore."""
-    name = re.sub(r"[^a-z0-9]+", "_", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", text).lower()).strip("_")
-    return name if name[:1].isalpha() else f"column_{name}".rstrip("_")
+    """A header as a column name: lower case, runs of anything else as one underscore, at most 60 characters."""
+    name = re.sub(r"[^a-z0-9]+", "_", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", text).lower())[:60].strip("_")
+    return name if name[:1].isalpha() else f"column_{name}"[:60].rstrip("_")
 
 
 def _free(name: str, taken: set[str]) -> str:
     """The name, or with a number where it is taken or meant for the lake's own columns."""
-    base = f"source_{name}" if name.startswith("meta_") else name
+    base = f"source_{name}" if name.startswith("meta_") or name in _OWN else name
     number, free = 2, base
     while free in taken:
         free, number = f"{base}_{number}", number + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,11 +12,16 @@ from pharmaetl.dates import parse_pattern
 from pharmaetl.rule import TODAY
 
 
-def table_spec(table: Table, as_of: date) -> dict[str, Any]:
-    """The JSON form of a TableSpec; `today` in rules becomes `as_of`, so that a rerun gives the same answer."""
+def table_spec(table: Table, as_of: date, served: Sequence[str] = ()) -> dict[str, Any]:
+    """The JSON form of a TableSpec; `today` in rules becomes `as_of`, so that a rerun gives the same answer.
+
+    `served`: bronze's column names. Those that the config doesn't know follow its own columns, as text.
+    """
+    known = {column.name for column in table.columns}
+    extras = [{"name": name, "extra": True} for name in served if name not in known]
     return {
         "name": table.name,
-        "columns": [_column(column) for column in table.columns],
+        "columns": [*(_column(column) for column in table.columns), *extras],
         "key": list(table.key),
         "rules": [_rule(rule, as_of) for rule in table.quality],
         "samples_by": list(table.key or (table.columns[0].name,)),
@@ -39,6 +45,8 @@ def _column(column: Column) -> dict[str, Any]:
             "derived": column.derived.function,
             "source": column.derived.source,
             "separator": column.derived.separator,
+            "ends_with": column.derived.ends_with,
+            "aligned_with": list(column.derived.aligned_with),
         }
     if column.code_column is not None:
         spec["code_column"] = column.code_column
@@ -46,7 +54,9 @@ def _column(column: Column) -> dict[str, Any]:
 
 
 def _rule(rule: Rule, as_of: date) -> dict[str, Any]:
-    between = rule.between and [_bound(bound, as_of) for bound in rule.between]
+    between: list[Any] | None = [_bound(bound, as_of) for bound in rule.between] if rule.between else None
+    if rule.rule == "DataFreshness":
+        between = [None, as_of.isoformat()]
     return {
         "rule": rule.rule,
         "column": rule.column,
@@ -55,6 +65,9 @@ def _rule(rule: Rule, as_of: date) -> dict[str, Any]:
         "matches": rule.matches,
         "between": between,
         "where": rule.where,
+        "condition": rule.condition,
+        "parent": rule.references.table if rule.references else None,
+        "parent_columns": list(rule.references.columns) if rule.references else [],
         "quarantine": rule.on_fail == "quarantine",
     }
 

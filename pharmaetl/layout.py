@@ -6,7 +6,7 @@ All paths are relative to the lake's root, with forward slashes, and end without
 from __future__ import annotations
 
 RAW, BRONZE, SILVER, GOLD, QUARANTINE = "raw", "bronze", "silver", "gold", "quarantine"
-MANIFESTS, RUNS, LINEAGE, WORK = "manifests", "runs", "lineage", ".work"
+MANIFESTS, RUNS, LINEAGE, CONTRACTS, WORK = "manifests", "runs", "lineage", "contracts", ".work"
 
 
 def raw_dir(dataset: str, sha256: str) -> str:
@@ -71,6 +71,16 @@ def run_record(dataset: str, run_id: str) -> str:
 def lineage_events(dataset: str, run_id: str) -> str:
     """One run's OpenLineage events, one JSON object a line."""
     return f"{LINEAGE}/{dataset}/{run_id}.ndjson"
+
+
+def contract_dir(dataset: str) -> str:
+    """The changes of a dataset's source that somebody has accepted."""
+    return f"{CONTRACTS}/{dataset}"
+
+
+def contract_entry(dataset: str, sequence: int) -> str:
+    """One accepted change; created once, never changed."""
+    return f"{contract_dir(dataset)}/{sequence:08d}.json"
 
 
 def version_of(run_id: str) -> str:

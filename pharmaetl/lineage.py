@@ -9,6 +9,7 @@ from typing import Any
 
 from pharmaetl import layout
 from pharmaetl.documents import RunRecord
+from pharmaetl.secret import redact
 from pharmaetl.storage import Storage
 
 _PRODUCER = "urn:pharmaetl"
@@ -42,7 +43,7 @@ def _event(record: RunRecord, kind: str, when: str, inputs: Sequence[Any], outpu
     }
     if kind == "FAIL" and record.error:
         run["facets"]["errorMessage"] = _facet(
-            "ErrorMessageRunFacet", message=record.error.reason, programmingLanguage="PYTHON"
+            "ErrorMessageRunFacet", message=redact(record.error.reason), programmingLanguage="PYTHON"
         )
     return {
         "eventType": kind,
@@ -63,7 +64,7 @@ def _facet(kind: str, **values: Any) -> dict[str, Any]:
 def _inputs(record: RunRecord, lake: str) -> list[dict[str, Any]]:
     source = record.source
     version = _facet("DatasetVersionDatasetFacet", datasetVersion=source.sha256 or "unknown")
-    inputs: list[dict[str, Any]] = [{"namespace": "source", "name": source.url, "facets": {"version": version}}]
+    inputs: list[dict[str, Any]] = [{"namespace": "source", "name": redact(source.url), "facets": {"version": version}}]
     if source.sha256:
         inputs.append({"namespace": lake, "name": layout.raw_dir(record.dataset, source.sha256), "facets": {}})
     return inputs

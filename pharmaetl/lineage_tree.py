@@ -52,8 +52,13 @@ def view(storage: Storage, record: RunRecord) -> LineageView:
     return LineageView(record.dataset, record.run_id, root, tuple(lineage.events(record, storage.root)))
 
 
+def _level(table: TableResult) -> str | None:
+    """The table's folder level, as its silver path has it: silver/<dataset>[/<table>]/version=…"""
+    return table.name if table.path.split("/")[2:3] == [table.name] else None
+
+
 def _bronze(record: RunRecord, table: TableResult) -> LineageNode:
-    level = table.name if len(record.tables) > 1 else None
+    level = _level(table)
     duplicates = f"{table.rows_duplicate:,} exact duplicates left out" if table.rows_duplicate else ""
     children = [LineageNode("silver", table.name, table.path, table.rows_published, duplicates)]
     if table.rows_quarantined:

@@ -16,6 +16,7 @@ from typing import assert_never
 from pharmaetl import layout, lineage, local_layers, local_steps, manifest, runid, runs
 from pharmaetl.catalog import Dataset
 from pharmaetl.documents import ErrorInfo, RunRecord, StepResult
+from pharmaetl.engine import Shared
 from pharmaetl.errors import ConflictError, InterruptedRunError, LocalIOError, PharmaetlError
 from pharmaetl.local_state import Run, Stop, as_local_error, remove_tree
 from pharmaetl.local_storage import LocalStorage
@@ -26,24 +27,35 @@ from pharmaetl.storage import Storage
 from pharmaetl.watch import Watch
 
 
-def run(storage: Storage, dataset: Dataset, options: RunOptions, watch: Watch) -> RunRecord:
-    """Run a dataset to its end: the record of a published or skipped run. A failure is raised, with `run_id` set."""
-    with _workspace(storage, dataset.name) as work, _termination_as_interrupt():
-        state = Run(storage, dataset, options, watch, work, started=_now())
-        with contextlib.closing(state):
-            return _run_steps(state)
+def run(
+    storage: Storage, dataset: Dataset, options: RunOptions, watch: Watch, engines: Shared | None = None
+) -> RunRecord:
+    """Run a dataset to its end: the record of a published or skipped run. A failure is raised, with `run_id` set.
+
+    `engines`: the engine to share with other runs; its owner stops it.
+    """
+    with _workspace(storage, dataset.name) as work, _termination_as_interrupt(), _engines(engines) as shared:
+        return _run_steps(Run(storage, dataset, options, watch, work, started=_now(), engines=shared))
+
+
+@contextlib.contextmanager
+def _engines(given: Shared | None) -> Iterator[Shared]:
+    if given is not None:
+        yield given
+        return
+    with contextlib.closing(Shared()) as own:
+        yield own
 
 
 def resume(storage: Storage, dataset: Dataset, record: RunRecord, watch: Watch) -> RunRecord:
     """Go on with a failed or dead run from its stored source, under its own id; its unpublished files are made anew."""
-    with _workspace(storage, dataset.name) as work, _termination_as_interrupt():
-        state = Run(
-            storage, dataset, RunOptions(source=record.source.url), watch, work, started=runid.started_at(record.run_id)
-        )
+    with _workspace(storage, dataset.name) as work, _termination_as_interrupt(), _engines(None) as shared:
+        options = RunOptions(source=record.source.url, edition=record.source.edition)
+        started = runid.started_at(record.run_id)
+        state = Run(storage, dataset, options, watch, work, started=started, engines=shared)
         state.run_id, state.resumed_source = record.run_id, record.source
-        with contextlib.closing(state):
-            _clear_unpublished(state)
-            return _run_steps(state)
+        _clear_unpublished(state)
+        return _run_steps(state)
 
 
 def _clear_unpublished(state: Run) -> None:
@@ -156,6 +168,9 @@ def _record(state: Run, outcome: str, reason: str, error: PharmaetlError | None 
             "config_sha256": state.dataset.config_sha256,
             "code_sha256": state.dataset.code_sha256,
             "process": runs.process_name(),
+            "profiles": state.profiles,
+            "drift": state.drift,
+            "drift_against": state.current.run_id if state.current and state.profiles else None,
             "error": _error_info(error) if error else None,
         }
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pharmaetl import layout
+from pharmaetl import layout, local_contract, local_quality
 from pharmaetl.documents import TableResult
 from pharmaetl.errors import EngineError
 from pharmaetl.local_state import Part, Run
@@ -53,6 +53,7 @@ def silver(run: Run) -> None:
             _nothing_left(part)
         else:
             _silver_table(run, part)
+    local_contract.note(run, whole=True)
     run.results = tuple(_result(run, part) for part in run.parts)
     run.detail = ", ".join(f"{result.name}: {result.rows_published:,} rows" for result in run.results)
 
@@ -75,7 +76,7 @@ def _silver_table(run: Run, part: Part) -> None:
         rejects_path=str(part.split.rejects) if part.split.rows_rejected else None,
         transforms_path=str(run.dataset.transforms) if run.dataset.transforms else None,
     )
-    with run.engine.speaking():
+    with local_quality.naming_rules(run, part), run.engine.speaking():
         measures = jobs.silver(_session(run), job)
     part.schema = measures["schema"]
     part.facts = _facts(part, measures)
@@ -141,16 +142,6 @@ def _result(run: Run, part: Part) -> TableResult:
         path=layout.silver_dir(run.dataset.name, level, run.version, run.run_id),
         rules=rules,
     )
-
-
-def sample_rule(run: Run, part: Part, rule: int) -> list[str]:
-    """Up to five written rows that break a rule of the config."""
-    from pharmaetl.spark import jobs
-
-    level = run.dataset.config.table_level(part.table)
-    path = run.storage.url(layout.silver_dir(run.dataset.name, level, run.version, run.run_id))
-    with run.engine.speaking():
-        return jobs.sample(_session(run), path, run.spec_of(part), rule)
 
 
 def parquet_rows(run: Run, path: str) -> int:

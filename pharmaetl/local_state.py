@@ -19,6 +19,7 @@ from pharmaetl.errors import LocalIOError, PharmaetlError
 from pharmaetl.header import HeaderMatch
 from pharmaetl.quality import TableFacts
 from pharmaetl.run_options import RunOptions
+from pharmaetl.schema import Drift, TableProfile
 from pharmaetl.secret import redact
 from pharmaetl.storage import Storage
 from pharmaetl.transfer import Fetched
@@ -72,17 +73,23 @@ class Run:
     fetched: Fetched | None = None
     raw_stored: bool = False
     parts: list[Part] = field(default_factory=list)
+    served: dict[str, TableProfile] = field(default_factory=dict)
+    """By table, what its file looked like at first sight."""
+    profiles: tuple[TableProfile, ...] = ()
+    drift: tuple[Drift, ...] = ()
     results: tuple[TableResult, ...] = ()
     quality: Quality | None = None
     steps: list[StepResult] = field(default_factory=list)
     detail: str = ""
     begun: float = field(default_factory=time.monotonic)
-    _engine: engine.Engine | None = None
+    engines: engine.Shared = field(default_factory=engine.Shared)
+    release_date: str | None = None
+    """The source's own date, YYYY-MM-DD, where it carries one."""
 
     @property
     def url(self) -> str:
         """Where the source is asked for, placeholders unfilled."""
-        return self.options.source or self.dataset.config.source_url
+        return self.options.source or self.dataset.config.url_of(self.options.edition)
 
     @property
     def source_sha256(self) -> str:
@@ -102,15 +109,12 @@ class Run:
     @property
     def engine(self) -> engine.Engine:
         """The engine, chosen at first use and started when its session is asked for."""
-        if self._engine is None:
-            choice = engine.choose(self.options.engine, self.options.master)
-            self._engine = engine.Engine(choice, self.work / "engine")
-        return self._engine
+        return self.engines.get(self.options.engine, self.options.master, self.fetched.bytes if self.fetched else 0)
 
     @property
     def engine_name(self) -> str | None:
-        """The engine's name, once one was needed."""
-        return self._engine.choice.name if self._engine else None
+        """The engine's name, once this run has used it."""
+        return self.engines.name if self.parts else None
 
     def make_run_id(self) -> str:
         """The id for this start and these inputs."""
@@ -142,6 +146,8 @@ class Run:
             etag=self.fetched.etag,
             last_modified=self.fetched.last_modified,
             fetched_at=self.fetched.fetched_at,
+            edition=self.options.edition,
+            release_date=self.release_date,
             members_sha256=self.members_sha256(),
             members=self.members(),
         )
@@ -151,12 +157,7 @@ class Run:
         from pharmaetl import jobspec
         from pharmaetl.spark.spec import TableSpec
 
-        return TableSpec.from_json(jobspec.table_spec(part.table, self.as_of))
-
-    def close(self) -> None:
-        """Stop the engine, where one was started."""
-        if self._engine is not None:
-            self._engine.close()
+        return TableSpec.from_json(jobspec.table_spec(part.table, self.as_of, part.header.names))
 
 
 def remove_tree(folder: Path) -> None:

@@ -9,11 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import assert_never
 
-from pharmaetl import delimited, header, layout, manifest, quality, source, unpack
+from pharmaetl import (
+    delimited,
+    drift,
+    layout,
+    local_contract,
+    local_quality,
+    manifest,
+    quality,
+    release,
+    source,
+    unpack,
+)
 from pharmaetl.config import Table
 from pharmaetl.documents import Check, DataFile, TableVersion
 from pharmaetl.errors import AlreadyPublishedError, GateError, LocalIOError, SourceFormatError
-from pharmaetl.local_layers import parquet_rows, sample_rule
+from pharmaetl.local_layers import parquet_rows
 from pharmaetl.local_state import Part, Run, Stop
 from pharmaetl.local_storage import LocalStorage
 from pharmaetl.pipeline import Fetch, Gate, Publish, SkipIfUnchanged, SparkJob, Step, Unpack
@@ -157,6 +168,7 @@ def unpack_source(run: Run) -> Stop | None:
         raise AssertionError("nothing was fetched")
     found = unpack.members(fetched.path, fetched.file_name)
     tables = run.dataset.config.tables
+    run.release_date = release.date_in([member.name for member in found], run.dataset.config.release_date)
     chosen = unpack.select(found, [(table.name, table.member, table.optional) for table in tables], fetched.file_name)
     if not run.options.force and not run.options.sample:
         run.engine.start_early()
@@ -167,6 +179,7 @@ def unpack_source(run: Run) -> Stop | None:
     if isinstance(decision, manifest.Unchanged) and not run.options.force:
         run.detail = decision.reason
         return Stop(decision.reason)
+    local_contract.note(run, whole=True)
     _store_raw(run, fetched)
     run.detail = ", ".join(f"{part.text.member}: {part.split.rows_read:,} rows" for part in run.parts)
     return None
@@ -179,8 +192,7 @@ def _part(run: Run, table: Table, found: unpack.Found) -> Part:
     target = run.work / "unpacked" / found.name
     target.parent.mkdir(parents=True, exist_ok=True)
     text = unpack.unpack(fetched.path, found, target, encoding=table.encoding, progress=run.watch.progress)
-    columns = delimited.read_header(text.path, table.dialect) if table.dialect.header else None
-    matched = header.match(columns, table, found.name)
+    matched = local_contract.matched_header(run, table, text)
     records = run.work / "records" / table.name
     records.mkdir(parents=True)
     split = delimited.split(text.path, table.dialect, len(matched.names), records, limit=run.options.sample)
@@ -212,15 +224,7 @@ def _store_raw(run: Run, fetched: Fetched) -> None:
 
 def gate(run: Run) -> Stop | None:
     """Hold what was written against the rules; GateError where one fails, with rows that break it."""
-    facts = [part.facts for part in run.parts if part.facts is not None]
-    limits = run.dataset.config.data_quality
-    verdict = quality.judge(facts, limits, run.current, run.options.accept_shrink)
-    if verdict.verdict == "fail":
-        for part in run.parts:
-            if part.facts is not None:
-                part.facts.samples.update({i: sample_rule(run, part, i) for i in quality.broken_rules(part.facts)})
-        verdict = quality.judge(facts, limits, run.current, run.options.accept_shrink)
-    run.quality = verdict
+    run.quality = verdict = quality.with_checks(local_quality.judge(run), drift.checks(run.drift))
     run.detail = verdict.verdict
     failed = quality.failures(verdict)
     if failed:
@@ -288,4 +292,6 @@ def audited(run: Run, part: Part) -> TableVersion:
         files=tuple(files),
         schema=part.schema,
         digest=str(facts.measures["digest"]),
+        profile=local_contract.profile_of(run, part.table.name),
+        figures=facts.figures(),
     )

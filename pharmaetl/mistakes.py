@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 Loc = tuple[int | str, ...]
@@ -38,12 +38,12 @@ def refuse(found: Iterable[Mistake]) -> None:
         raise MistakesError(mistakes)
 
 
-def unknown(name: str, known: Iterable[str], where: str, loc: Loc) -> Mistake:
-    """A name that nothing has, with the nearest one that something has."""
-    names = list(dict.fromkeys(known))
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+def unknown(name: str, known: Mapping[Loc, str], where: str, loc: Loc) -> Mistake:
+    """A name that no column has, with the nearest one that some column has; `known` says where each name stands."""
+    names = list(dict.fromkeys(known.values()))
+    near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
-    return Mistake(f"there is no column {name!r} in {where}", loc, hint)
+    return Mistake(f"there is no column {name!r} in {where}", loc, hint, depends=tuple(known))
 
 
 def repeated(names: Iterable[str], what: str, loc: Loc) -> Iterable[Mistake]:

@@ -68,7 +68,7 @@ class Plan:
 def plan(storage: Storage, dataset: Dataset, options: RunOptions) -> Plan:
     """The steps that a run with these options would take."""
     current = manifest.current(storage, dataset.name)
-    url = options.source or dataset.config.source_url
+    url = options.source or dataset.config.url_of(options.edition)
     limits = Limits(max_bytes=dataset.config.max_bytes)
     probed = source.probe(url, limits=limits, known=_known(current, url))
     changed, reason = _changed(dataset, current, probed, options.force)

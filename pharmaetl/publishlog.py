@@ -45,6 +45,18 @@ def published_by(storage: Storage, dataset: str, run_id: str, *, upto: int) -> L
     return None
 
 
+def published(storage: Storage, dataset: str, *, upto: int, limit: int) -> tuple[LogEntry, ...]:
+    """The last entries that published a version, oldest first; a rollback publishes nothing anew."""
+    found: list[LogEntry] = []
+    for sequence in range(upto, 0, -1):
+        entry = read(storage, dataset, sequence)
+        if entry.action == "publish":
+            found.append(entry)
+        if len(found) == limit:
+            break
+    return tuple(reversed(found))
+
+
 def read(storage: Storage, dataset: str, sequence: int) -> LogEntry:
     """One entry. Raises CorruptLogError where it is missing, unreadable, or another than its name says."""
     return _parsed(dataset, sequence, _bytes(storage, dataset, sequence))

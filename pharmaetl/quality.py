@@ -3,51 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
 
-from pharmaetl.config import DataQuality, Rule, Table
+from pharmaetl import checks as rule_checks
+from pharmaetl.checks import shown
+from pharmaetl.config import DataQuality
 from pharmaetl.documents import Check, LogEntry, Quality, Verdict
-from pharmaetl.header import HeaderMatch
+from pharmaetl.tablefacts import Background, Outcome, TableFacts
 
-Outcome = Literal["pass", "warn", "fail"]
+__all__ = ["FEW_ROWS", "Background", "TableFacts", "broken_rules", "failures", "judge", "with_checks"]
+
+_SHOWN = 20
 FEW_ROWS = 100
 """Up to this many refused rows never fail the quarantine budget, unless they are more than half of the table."""
 
 
-@dataclass(frozen=True)
-class TableFacts:
-    """What is known of one table before it is published."""
-
-    table: Table
-    rows_read: int
-    rows_malformed: int
-    malformed_rules: dict[str, int]
-    header: HeaderMatch
-    replacements: int
-    """Bytes that the encoding doesn't define, read as U+FFFD."""
-    measures: dict[str, Any]
-    warnings: tuple[str, ...] = ()
-    samples: dict[int, list[str]] = field(default_factory=dict)
-    """Rule index to rows that break it, for the rules that fail."""
-
-    @property
-    def rows_refused(self) -> int:
-        """Rows in quarantine: malformed records and refused values."""
-        return self.rows_malformed + int(self.measures["rows_refused"])
-
-    @property
-    def rows(self) -> int:
-        """Rows of the written silver table."""
-        return int(self.measures["rows"])
-
-
 def judge(
-    facts: Sequence[TableFacts], limits: DataQuality, current: LogEntry | None, accept_shrink: str | None
+    facts: Sequence[TableFacts], limits: DataQuality, background: Background, accept_shrink: str | None
 ) -> Quality:
-    """Every check of every table, and the worst of them as verdict."""
-    checks = [check for table in facts for check in _checks(table, limits, current, accept_shrink)]
+    """Every check of every table, and the worst of them as verdict; a blank reason accepts no shrinking."""
+    reason = (accept_shrink or "").strip()
+    checks = [check for table in facts for check in _checks(table, limits, background, reason)]
+    checks += _vanished(facts, limits, background.current, reason)
+    if not facts:
+        checks.append(
+            Check(name="NotEmpty", outcome="fail", value=0, threshold=1, reason="there is no table to publish")
+        )
     return Quality(verdict=_worst(checks), checks=tuple(checks))
+
+
+def with_checks(quality: Quality, more: Sequence[Check]) -> Quality:
+    """A verdict to which other checks contribute."""
+    checks = (*quality.checks, *more)
+    return Quality(verdict=_worst(checks), checks=checks)
 
 
 def _worst(checks: Sequence[Check]) -> Verdict:
@@ -62,32 +49,32 @@ def failures(quality: Quality) -> list[Check]:
     return [check for check in quality.checks if check.outcome in {"fail", "error"}]
 
 
-def broken_rules(facts: TableFacts) -> list[int]:
-    """Indexes of the config's rules that fail the gate: the ones worth a sample of rows."""
+def broken_rules(facts: TableFacts, background: Background) -> list[int]:
+    """Indexes of the config's rules about rows that fail the gate: the ones worth a sample."""
     return [
         i
         for i, rule in enumerate(facts.table.quality)
-        if rule.severity == "fail" and _rule(i, rule, facts).outcome == "fail"
+        if rule_checks.is_about_rows(rule) and rule_checks.check(i, rule, facts, background).outcome == "fail"
     ]
 
 
-def _checks(
-    facts: TableFacts, limits: DataQuality, current: LogEntry | None, accept_shrink: str | None
-) -> Iterator[Check]:
+def _checks(facts: TableFacts, limits: DataQuality, background: Background, accepted: str) -> Iterator[Check]:
     yield _header(facts)
     yield _not_empty(facts)
     yield _quarantine_budget(facts, limits)
-    yield from _shrink(facts, limits, current, accept_shrink)
+    yield from _shrink(facts.table.name, facts.rows, limits, background.current, accepted)
     yield from _required(facts, limits)
     yield from _refusals(facts)
     yield from _readable(facts)
     for index, rule in enumerate(facts.table.quality):
-        yield _rule(index, rule, facts)
+        yield rule_checks.check(index, rule, facts, background)
 
 
 def _header(facts: TableFacts) -> Check:
     header = facts.header
-    said = [f"unknown column {text!r}" for text in header.extras]
+    unknown = [text for text in header.extras if text not in header.accepted]
+    said = [f"unknown column {text[:60]!r}" for text in unknown[:_SHOWN]]
+    said += [f"{len(unknown) - _SHOWN} more unknown columns"] if len(unknown) > _SHOWN else []
     said += [f"column {name} is not in this release" for name in header.absent]
     said += ["columns in another order"] if header.reordered else []
     said += list(facts.warnings)
@@ -98,7 +85,7 @@ def _header(facts: TableFacts) -> Check:
         table=facts.table.name,
         outcome="warn" if said else "pass",
         value=len(header.names) - len(header.extras),
-        threshold=len(header.names),
+        threshold=len(facts.table.source_columns),
         reason="; ".join(said),
     )
 
@@ -116,31 +103,41 @@ def _quarantine_budget(facts: TableFacts, limits: DataQuality) -> Check:
         name="QuarantineBudget",
         table=facts.table.name,
         outcome="fail" if over else "pass",
-        value=round(share, 6),
+        value=shown(share, limits.max_quarantine_fraction),
         threshold=limits.max_quarantine_fraction,
         rows=facts.rows_refused,
         reason=f"{facts.rows_refused} of {facts.rows_read} rows were refused" if facts.rows_refused else "",
     )
 
 
-def _shrink(facts: TableFacts, limits: DataQuality, current: LogEntry | None, accepted: str | None) -> Iterator[Check]:
-    before = next((table.rows for table in current.tables if table.name == facts.table.name), 0) if current else 0
+def _shrink(table: str, rows: int, limits: DataQuality, current: LogEntry | None, accepted: str) -> Iterator[Check]:
+    before = next((known.rows for known in current.tables if known.name == table), 0) if current else 0
     if not before:
         return
-    share = facts.rows / before
+    share = rows / before
     outcome: Outcome = "pass"
     reason = ""
     if share < limits.min_rows_fraction:
-        outcome = "fail" if accepted is None else "warn"
-        reason = f"{facts.rows} rows where {before} are published" + (f"; accepted: {accepted}" if accepted else "")
+        outcome = "warn" if accepted else "fail"
+        reason = f"{rows} rows where {before} are published" + (f"; accepted: {accepted}" if accepted else "")
     yield Check(
         name="ShrinkGuard",
-        table=facts.table.name,
+        table=table,
         outcome=outcome,
-        value=round(share, 4),
+        value=shown(share, limits.min_rows_fraction),
         threshold=limits.min_rows_fraction,
         reason=reason,
     )
+
+
+def _vanished(
+    facts: Sequence[TableFacts], limits: DataQuality, current: LogEntry | None, accepted: str
+) -> Iterator[Check]:
+    """A published table that this release doesn't have at all has shrunk to nothing."""
+    there = {table.table.name for table in facts}
+    for known in current.tables if current else ():
+        if known.name not in there:
+            yield from _shrink(known.name, 0, limits, current, accepted)
 
 
 def _required(facts: TableFacts, limits: DataQuality) -> Iterator[Check]:
@@ -154,9 +151,10 @@ def _required(facts: TableFacts, limits: DataQuality) -> Iterator[Check]:
             table=facts.table.name,
             column=name,
             outcome="fail" if share > limits.critical_null_threshold else "pass",
-            value=round(share, 6),
+            value=shown(share, limits.critical_null_threshold),
             threshold=limits.critical_null_threshold,
             rows=nulls,
+            reason=f"{nulls} of {facts.rows} rows are null" if nulls else "",
         )
 
 
@@ -186,41 +184,3 @@ def _readable(facts: TableFacts) -> Iterator[Check]:
             rows=finding["rows"],
             reason=f"{finding['rule']}, first on line {finding['line']}: {what}",
         )
-
-
-def _rule(index: int, rule: Rule, facts: TableFacts) -> Check:
-    if rule.rule == "RowCount":
-        return _row_count(rule, facts)
-    if rule.rule in {"IsUnique", "Uniqueness"}:
-        repeated = facts.measures["keys"].get(str(index), {"groups": 0, "rows": 0})
-        scope, broken = facts.rows, int(repeated["rows"])
-        reason = f"{repeated['groups']} values are shared by {broken} rows" if broken else ""
-    else:
-        counts = facts.measures["rules"].get(str(index), {"scope": 0, "broken": 0})
-        scope, broken = int(counts["scope"]), int(counts["broken"])
-        reason = f"{broken} of {scope} rows" if broken else ""
-    share = 1 - broken / scope if scope else 1.0
-    return Check(
-        name=rule.rule,
-        table=facts.table.name,
-        column=rule.column or ",".join(rule.columns),
-        outcome="pass" if share >= rule.threshold else rule.severity,
-        value=round(share, 6) if share < 0.999999 or share == 1.0 else share,
-        threshold=rule.threshold,
-        rows=broken,
-        sample=tuple(facts.samples.get(index, ())),
-        reason=reason,
-    )
-
-
-def _row_count(rule: Rule, facts: TableFacts) -> Check:
-    low, high = rule.between or (0, 0)
-    inside = float(low) <= facts.rows <= float(high)
-    return Check(
-        name="RowCount",
-        table=facts.table.name,
-        outcome="pass" if inside else rule.severity,
-        value=facts.rows,
-        threshold=f"{low}..{high}",
-        reason="" if inside else f"{facts.rows} rows, expected {low} to {high}",
-    )

@@ -1,49 +1,72 @@
-"""One quality rule of a config, by the name that AWS Glue's DQDL gives it."""
+"""One quality rule of a config, by the name that AWS Glue's DQDL gives it where it has one."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
-from typing import Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from pharmaetl.column import ColumnType, Fraction, Model, SnakeName
+from pharmaetl.column import Fraction, Model, SnakeName
 from pharmaetl.mistakes import Mistake, refuse, repeated
 
 Severity = Literal["warn", "fail"]
+RowRule = Literal["IsComplete", "Completeness", "ColumnValues", "ColumnLength", "ColumnOrder", "CustomSql"]
+KeyRule = Literal["IsUnique", "Uniqueness"]
+CountRule = Literal["RowCount", "ColumnCount", "DistinctValuesCount"]
+ChangeRule = Literal["RowCountChange", "NullShareChange", "DistinctCountChange"]
 RuleName = Literal[
-    "IsComplete", "Completeness", "IsUnique", "Uniqueness", "ColumnValues", "ColumnLength", "ColumnOrder", "RowCount"
-]
+    RowRule, KeyRule, CountRule, "ReferentialIntegrity", "DataFreshness", "SchemaMatch", ChangeRule
+]  # fmt: skip
 Bound = str | int | float
+Sql = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 
 TODAY = re.compile(r"today(?:([+-])([0-9]{1,3}y|[0-9]{1,5}d))?")
 """`today`, or so many years or days from it: at most 999 years, so that the result is always a date."""
+_NOT_EVERYWHERE = re.compile(r"\\[1-9]|\(\?(?:[=!>]|<[=!]|P)|[*+?}]\+")
 
-# What each rule reads beside rule, severity and threshold. Anything else would be ignored in silence.
+_SHARE = frozenset({"where", "threshold", "fail_below"})
+# What each rule reads beside rule and severity. Anything else would be ignored in silence.
 _TAKES: dict[RuleName, frozenset[str]] = {
-    "IsComplete": frozenset({"column", "where", "on_fail"}),
-    "Completeness": frozenset({"column", "where"}),
-    "IsUnique": frozenset({"column", "columns"}),
-    "Uniqueness": frozenset({"column", "columns"}),
-    "ColumnValues": frozenset({"column", "values", "matches", "between", "where", "on_fail"}),
-    "ColumnLength": frozenset({"column", "between", "where", "on_fail"}),
-    "ColumnOrder": frozenset({"columns", "where", "on_fail"}),
+    "IsComplete": _SHARE | {"column", "on_fail"},
+    "Completeness": _SHARE | {"column"},
+    "IsUnique": _SHARE | {"column", "columns"},
+    "Uniqueness": _SHARE | {"column", "columns"},
+    "ColumnValues": _SHARE | {"column", "values", "matches", "between", "on_fail"},
+    "ColumnLength": _SHARE | {"column", "between", "on_fail"},
+    "ColumnOrder": _SHARE | {"columns", "on_fail"},
+    "CustomSql": _SHARE | {"column", "condition", "on_fail"},
+    "ReferentialIntegrity": _SHARE | {"column", "columns", "references"},
     "RowCount": frozenset({"between"}),
+    "ColumnCount": frozenset({"between"}),
+    "DistinctValuesCount": frozenset({"column", "where", "between"}),
+    "DataFreshness": frozenset({"column", "where", "max_age_days"}),
+    "SchemaMatch": frozenset(),
+    "RowCountChange": frozenset({"max_change"}),
+    "NullShareChange": frozenset({"column", "max_change"}),
+    "DistinctCountChange": frozenset({"column", "max_change"}),
 }
-_LARGEST = {"integer": 2**63 - 1, "decimal": 10**20 - 1}
+_MAY_LACK_COLUMN = frozenset({"CustomSql", "DataFreshness"})
+
+
+class References(Model):
+    """The table of the same dataset that a rule's columns refer to."""
+
+    table: SnakeName = Field(description="name of the table")
+    columns: Annotated[tuple[SnakeName, ...], Field(min_length=1)] = Field(
+        description="its columns, in the order of the rule's own"
+    )
 
 
 class Rule(Model):
     """One quality rule on a table."""
 
     rule: RuleName = Field(description="what must hold")
-    column: SnakeName | None = Field(
-        default=None, description="the column it is about; not for ColumnOrder and RowCount"
-    )
+    column: SnakeName | None = Field(default=None, description="the column it is about, where it is about one")
     columns: tuple[SnakeName, ...] = Field(
-        default=(), description="IsUnique, Uniqueness: the key; ColumnOrder: earlier, later"
+        default=(),
+        description="IsUnique, Uniqueness: the key; ColumnOrder: earlier, later; ReferentialIntegrity: what refers",
     )
     values: tuple[str, ...] = Field(default=(), description="ColumnValues: the allowed ones")
     matches: str | None = Field(default=None, description="ColumnValues: a regular expression for the whole value")
@@ -51,25 +74,45 @@ class Rule(Model):
         default=None,
         description="lowest and highest allowed value (dates as yyyy-MM-dd, `today+5y` allowed), length or count",
     )
-    where: str | None = Field(
+    condition: Sql | None = Field(
+        default=None, description="CustomSql: SQL condition on silver columns that every row must meet; null complies"
+    )
+    references: References | None = Field(default=None, description="ReferentialIntegrity: where the values must be")
+    max_age_days: Annotated[int, Field(ge=0, le=36500)] | None = Field(
+        default=None,
+        description="DataFreshness: age of the newest date at the day of the run, of `column` (dates after that day "
+        "don't count) or, without it, of the release: its own date, or the site's Last-Modified",
+    )
+    max_change: Annotated[float, Field(gt=0, le=1000)] | None = Field(
+        default=None,
+        description="RowCountChange, NullShareChange, DistinctCountChange: the largest change since the current "
+        "version, as a share of what was (0.2 means 20 %)",
+    )
+    where: Sql | None = Field(
         default=None, description="SQL condition on silver columns: the rows that the rule is about"
     )
     threshold: Fraction = Field(default=1.0, description="share of rows that must comply")
+    fail_below: Fraction | None = Field(
+        default=None, description="for a rule that warns: a share of complying rows below this fails"
+    )
     severity: Severity = Field(default="warn", description="fail: a broken rule keeps the version unpublished")
     on_fail: Literal["count", "quarantine"] = Field(
         default="count", description="quarantine: rows that break the rule are refused"
     )
 
+    @property
+    def subject(self) -> tuple[str, ...]:
+        """The columns that it is about, however they were named."""
+        return self.columns or ((self.column,) if self.column else ())
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        refuse([*self._ignored(), *self._subject_mistakes(), *self._test_mistakes()])
+        refuse([*self._ignored(), *self._subject_mistakes(), *self._test_mistakes(), *self._threshold_mistakes()])
         return self
 
     def _ignored(self) -> Iterator[Mistake]:
-        takes = _TAKES[self.rule]
-        for key in ("column", "columns", "values", "matches", "between", "where", "on_fail"):
-            given = getattr(self, key)
-            if key in takes or not given or given == "count":
+        for key, field in type(self).model_fields.items():
+            if key in _TAKES[self.rule] | {"rule", "severity"} or getattr(self, key) == field.default:
                 continue
             if key == "on_fail":
                 yield Mistake(f"{self.rule} is about the table, so it can't send rows to quarantine", ("on_fail",))
@@ -83,7 +126,10 @@ class Rule(Model):
         elif {"column", "columns"} <= takes and bool(self.columns) == bool(self.column):
             yield Mistake(f"{self.rule} needs `column` or `columns`, one of them", ("rule",))
         elif "columns" not in takes and "column" in takes and self.column is None:
-            yield Mistake(f"{self.rule} needs `column`", ("column",))
+            if self.rule not in _MAY_LACK_COLUMN:
+                yield Mistake(f"{self.rule} needs `column`", ("column",))
+            elif self.rule == "DataFreshness" and self.where:
+                yield Mistake("without `column` it is about the release, and takes no `where`", ("where",))
         yield from repeated(self.columns, "column", ("columns",))
 
     def _test_mistakes(self) -> Iterator[Mistake]:
@@ -91,13 +137,22 @@ class Rule(Model):
         if self.rule == "ColumnValues" and len(tests) != 1:
             found = f", not {' and '.join(tests)}: write a rule for each" if tests else ""
             yield Mistake(f"ColumnValues needs `values`, `matches` or `between`, one of them{found}", ("rule",))
-        if self.rule in {"ColumnLength", "RowCount"}:
+        if self.rule in {"ColumnLength", *get_args(CountRule)}:
             yield from self._count_mistakes()
+        for key in ("condition", "references", "max_age_days", "max_change"):
+            if key in _TAKES[self.rule] and getattr(self, key) is None:
+                yield Mistake(f"{self.rule} needs `{key}`", (key,))
         if self.matches is not None:
-            try:
-                re.compile(self.matches)
-            except re.error as error:
-                yield Mistake(f"not a regular expression: {error}", ("matches",))
+            yield from _pattern_mistakes(self.matches)
+
+    def _threshold_mistakes(self) -> Iterator[Mistake]:
+        if self.fail_below is None:
+            return
+        if self.severity == "fail":
+            yield Mistake("the rule fails below its `threshold` already: leave `fail_below` out", ("fail_below",))
+        elif self.fail_below >= self.threshold:
+            message = f"fail_below must be below the threshold, {self.threshold}: between the two it warns"
+            yield Mistake(message, ("fail_below",), depends=(("threshold",),))
 
     def _count_mistakes(self) -> Iterator[Mistake]:
         if self.between is None:
@@ -108,25 +163,10 @@ class Rule(Model):
                 yield Mistake(
                     f"{self.rule} counts: expected a whole number, 0 or more, not {bound!r}", ("between", index)
                 )
-        yield from self._empty_range()
+        yield from self.empty_range()
 
-    def range_mistakes(self, kind: ColumnType) -> Iterator[Mistake]:
-        """What is wrong with `between` where it limits the values of a column of this type."""
-        if self.rule != "ColumnValues" or self.between is None:
-            return
-        if kind == "boolean":
-            yield Mistake("a boolean has no range: use `values`", ("between",))
-            return
-        expected = _EXPECTED_BOUND[kind]
-        wrong = [index for index, bound in enumerate(self.between) if not _fits(bound, kind)]
-        for index in wrong:
-            yield Mistake(
-                f"{self.column} is a {kind}: expected {expected}, not {self.between[index]!r}", ("between", index)
-            )
-        if not wrong:
-            yield from self._empty_range()
-
-    def _empty_range(self) -> Iterator[Mistake]:
+    def empty_range(self) -> Iterator[Mistake]:
+        """The mistake of a range in which nothing lies."""
         low, high = self.between or (0, 0)
         if isinstance(low, str) != isinstance(high, str) or "today" in f"{low}{high}":
             return
@@ -135,25 +175,15 @@ class Rule(Model):
             yield Mistake(f"nothing lies between {low!r} and {high!r}: the lower one comes first", ("between",))
 
 
-_EXPECTED_BOUND: dict[ColumnType, str] = {
-    "string": "a text",
-    "ndc11": "a text",
-    "date": "a date as yyyy-MM-dd, today, or like today+5y or today-30d",
-    "integer": "a whole number of at most 64 bits",
-    "decimal": "a number of at most 20 digits before the point",
-}
-
-
-def _fits(bound: Bound, kind: ColumnType) -> bool:
-    if kind == "date":
-        return isinstance(bound, str) and (TODAY.fullmatch(bound) is not None or _is_date(bound))
-    if kind in _LARGEST:
-        return isinstance(bound, int if kind == "integer" else int | float) and abs(bound) <= _LARGEST[kind]
-    return isinstance(bound, str)
-
-
-def _is_date(text: str) -> bool:
+def _pattern_mistakes(pattern: str) -> Iterator[Mistake]:
     try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
+        re.compile(pattern)
+    except re.error as error:
+        yield Mistake(f"not a regular expression: {error}", ("matches",))
+        return
+    if found := _NOT_EVERYWHERE.search(pattern):
+        yield Mistake(
+            f"{found.group()!r} is not known to every engine",
+            ("matches",),
+            "no lookahead, lookbehind, backreferences, named groups or possessive quantifiers",
+        )

@@ -14,6 +14,8 @@ class RunOptions:
 
     source: str | None = None
     """Path or URL to read instead of the config's."""
+    edition: str | None = None
+    """One of the config's `editions` instead of its `source_url`."""
     force: bool = False
     """Run even where nothing changed."""
     until: Literal["fetch", "bronze", "silver"] | None = None

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from pharmaetl import documentfile, layout
-from pharmaetl.documents import RunRecord
+from pharmaetl.documents import ErrorInfo, RunRecord
 from pharmaetl.errors import CorruptLogError, NotStoredError, UsageError
 from pharmaetl.runid import is_run_id
 from pharmaetl.storage import Storage
@@ -92,6 +92,15 @@ def is_dead(record: RunRecord) -> bool:
     if record.outcome != "running" or host != socket.gethostname() or not (pid.isascii() and pid.isdigit()):
         return False
     return not _is_alive(int(pid))
+
+
+def as_ended(record: RunRecord) -> RunRecord:
+    """The record, or where its run died without writing its end, what it would say: failed, code `dead`."""
+    if not is_dead(record):
+        return record
+    reason = f"died without a word: process {record.process} is gone"
+    error = ErrorInfo(code="dead", reason=reason, hint=f"pharmaetl runs resume {record.run_id}", exit_code=1)
+    return record.model_copy(update={"outcome": "failed", "reason": reason, "error": error})
 
 
 def _is_alive(pid: int) -> bool:

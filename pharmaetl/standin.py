@@ -18,26 +18,27 @@ def without(data: dict[str, Any], wrong: Sequence[Loc]) -> dict[str, Any]:
     mended: dict[str, Any] = json.loads(json.dumps(data))
     for loc in wrong:
         match loc:
-            case ("tables", int(table), "columns", int(index), *_):
+            case ("tables", int(table), "columns", int(index), *rest):
                 columns = mended["tables"][table]["columns"]
-                columns[index] = _column(columns[index], index)
-            case ("tables", int(table), "quality", int(index), *_):
+                columns[index] = _column(_less(columns[index], *rest[:1]), index)
+            case ("tables", int(table), "quality", int(index), *rest):
                 rules = mended["tables"][table]["quality"]
-                rules[index] = _rule(rules[index])
+                rules[index] = _rule(_less(rules[index], *rest[:1]))
             case ("tables", int(table), str(key), *_):
                 mended["tables"][table] = {"name": f"table_{table}"} | _less(mended["tables"][table], key)
+            case ("data_quality", str(key), *_):
+                mended["data_quality"] = _less(mended["data_quality"], key)
             case (str(key), *_) if key != "tables":
                 mended = _less(mended, key)
     return {"dataset": "x", "source_url": "x"} | mended
 
 
-def _less(part: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in part.items() if name != key}
+def _less(part: Any, *keys: int | str) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if name not in keys} if isinstance(part, dict) else {}
 
 
-def _column(column: Any, index: int) -> dict[str, Any]:
+def _column(given: dict[str, Any], index: int) -> dict[str, Any]:
     """A sound column that is mentioned by the same name and found by the same header."""
-    given = column if isinstance(column, dict) else {}
     stand_in = {"name": f"column_{index}", "source": f"stand-in {index}"}
     if _is_name(given.get("name")):
         stand_in["name"] = given["name"]
@@ -48,9 +49,8 @@ def _column(column: Any, index: int) -> dict[str, Any]:
     return stand_in
 
 
-def _rule(rule: Any) -> dict[str, Any]:
+def _rule(given: dict[str, Any]) -> dict[str, Any]:
     """A sound rule that mentions the same columns."""
-    given = rule if isinstance(rule, dict) else {}
     columns = given.get("columns")
     if _is_name(given.get("column")):
         return {"rule": "IsComplete", "column": given["column"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pharmaetl import manifest, runs
+from pharmaetl import documentfile, layout, manifest, runs
 from pharmaetl.catalog import Catalog, Dataset
 from pharmaetl.config import Cadence
 from pharmaetl.storage import Storage
@@ -55,10 +55,11 @@ def status(storage: Storage, catalog: Catalog, name: str | None, now: datetime |
 def _of(storage: Storage, dataset: Dataset, now: datetime) -> DatasetStatus:
     entry = manifest.current(storage, dataset.name)
     newest = runs.recent(storage, dataset.name, 1)
-    last_run = LastRun(newest[0].run_id, "dead" if runs.is_dead(newest[0]) else newest[0].outcome) if newest else None
+    last_run = LastRun(newest[0].run_id, runs.as_ended(newest[0]).outcome) if newest else None
     if entry is None:
         return DatasetStatus(dataset.name, None, None, None, None, None, None, None, last_run)
-    hours = _hours_since(_last_confirmed(storage, dataset, entry.published_at), now)
+    place = layout.log_entry(dataset.name, entry.sequence)
+    hours = _hours_since(_last_confirmed(storage, dataset, entry.published_at), now, place)
     return DatasetStatus(
         dataset=dataset.name,
         published_run_id=entry.run_id,
@@ -66,19 +67,23 @@ def _of(storage: Storage, dataset: Dataset, now: datetime) -> DatasetStatus:
         published_at=entry.published_at,
         rows=sum(table.rows for table in entry.tables),
         quality=entry.quality.verdict,
-        age_hours=round(_hours_since(entry.published_at, now), 1),
+        age_hours=round(_hours_since(entry.published_at, now, place), 1),
         stale=hours > STALE_HOURS[dataset.config.cadence],
         last_run=last_run,
     )
 
 
 def _last_confirmed(storage: Storage, dataset: Dataset, published_at: str) -> str:
-    """When the version was last known to be the site's newest: at publication, or when a later run found it unchanged."""
+    """When the version was last known to be the newest: when it was published, or a later run found no newer one."""
     for record in runs.recent(storage, dataset.name, 20):
         if record.outcome == "skipped" and record.ended_at and "unchanged" in record.reason:
             return max(record.ended_at, published_at)
     return published_at
 
 
-def _hours_since(stamp: str, now: datetime) -> float:
-    return (now - datetime.fromisoformat(stamp)).total_seconds() / 3600
+def _hours_since(stamp: str, now: datetime, place: str) -> float:
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except ValueError:
+        raise documentfile.corrupt(place, f"published_at: {stamp!r} is no time") from None
+    return (now - (moment if moment.tzinfo else moment.replace(tzinfo=UTC))).total_seconds() / 3600

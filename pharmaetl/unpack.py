@@ -247,7 +247,7 @@ def _bounded(chunks: Iterator[Chunk], found: Found, limits: Limits) -> Iterator[
     done = 0
     for data, taken in chunks:
         done += len(data)
-        if done > limits.max_member_bytes:
+        if max(done, found.bytes or 0) > limits.max_member_bytes:
             raise StreamError(f"it unfolds to more than {limits.max_member_bytes:,} bytes")
         if done > limits.ratio_from and done > limits.max_ratio * taken:
             raise StreamError(f"it unfolds to more than {limits.max_ratio} times its size, as a zip bomb does")

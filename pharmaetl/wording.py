@@ -105,7 +105,7 @@ def _hint(item: Any) -> str:
 
 
 def _nearest(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(key.lower(), known, n=1)
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
 
 

@@ -94,14 +94,10 @@ def read_directory(file: BinaryIO, max_members: int) -> Directory:
             infos = archive.infolist()
             directory_at = archive.start_dir
         entries = [_entry(file, info) for info in infos]
-    except (
-        zipfile.BadZipFile,
-        struct.error,
-        NotImplementedError,
-        EOFError,
-        OverflowError,
-        UnicodeDecodeError,
-    ) as error:
+    except StreamError:
+        raise
+    except (zipfile.BadZipFile, struct.error, NotImplementedError, EOFError, OverflowError, ValueError) as error:
+        # ValueError: names that aren't in the encoding that is stated for them, offsets beyond what a file can have
         raise StreamError(f"the zip's directory is damaged: {error}") from error
     except OSError as error:
         if error.errno != errno.EINVAL:

@@ -49,7 +49,7 @@ GROUPS = (
     (
         "dataset",
         "The configs that say what there is to run.",
-        (dataset.list_, dataset.show, dataset.validate, dataset.schema),
+        (dataset.list_, dataset.show, dataset.validate, dataset.schema, dataset.drift, dataset.accept),
     ),
 )
 

@@ -8,14 +8,25 @@ import typer
 
 from pharmaetl.cli.options import DatasetArgument, dataset_names
 from pharmaetl.cli.session import Session
+from pharmaetl.cli.views import contract as contract_views
 from pharmaetl.cli.views import datasets as views
-from pharmaetl.errors import ConfigError
+from pharmaetl.errors import ConfigError, UsageError
 
 Target = Annotated[
     str | None,
     typer.Argument(
         metavar="DATASET|PATH", autocompletion=dataset_names, help="All of them without it.", show_default=False
     ),
+]
+
+Source = Annotated[
+    str | None,
+    typer.Option(metavar="PATH|URL", help="Look at this file instead of the newest run.", show_default=False),
+]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; it stays in the lake.", show_default=False)]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", metavar="NAME", help="Only this header; again for more.", show_default=False),
 ]
 
 
@@ -55,3 +66,29 @@ def schema(session: Session) -> None:
     from pharmaetl import api
 
     session.show(views.schema(api.schema()))
+
+
+def drift(session: Session, dataset: DatasetArgument, source: Source = None) -> None:
+    """Show how a source differs from the version published last.
+
+    As the newest run met it, compared with the version before; with --source, as that file looks, compared with the
+    published version: nothing is run, and nothing is written.
+    """
+    from pharmaetl import api
+
+    if source is not None and not source.strip():
+        raise UsageError("--source is empty", hint="give it a path or URL, or leave it out")
+    session.show(contract_views.drifted(api.drift(session.place, dataset, source)))
+
+
+def accept(session: Session, dataset: DatasetArgument, reason: Reason, column: Columns = None) -> None:
+    """Accept that a source's header has changed.
+
+    What the newest run met is expected from now on: no warning, and no refusal where the columns are frozen. Who, when
+    and why stay in the lake. A required column that is missing can't be accepted.
+    """
+    from pharmaetl import api
+
+    if not reason.strip():
+        raise UsageError("--reason is empty", hint="say why the change is right: it stays in the lake")
+    session.show(contract_views.accepted(api.accept(session.place, dataset, reason.strip(), tuple(column or ()))))

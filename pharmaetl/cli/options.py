@@ -40,7 +40,12 @@ _RUN_ID = typer.Argument(
     metavar="RUN_ID", help="The whole id, or as much of it as makes it unique.", show_default=False
 )
 
+_NAMES = typer.Argument(
+    metavar="[DATASET]...", autocompletion=dataset_names, help="Names that `dataset list` shows.", show_default=False
+)
+
 DatasetArgument = Annotated[str, _NAME]
+DatasetsArgument = Annotated[list[str] | None, _NAMES]
 OptionalDataset = Annotated[str | None, _NAME_OR_ALL]
 RunIdArgument = Annotated[str, _RUN_ID]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pharmaetl.cli.options import DatasetArgument, OptionalDataset
+from pharmaetl.cli.options import DatasetsArgument, OptionalDataset
 from pharmaetl.cli.session import Session
 from pharmaetl.cli.views import runs as views
 from pharmaetl.errors import PharmaetlError, UsageError
@@ -30,6 +30,9 @@ class Wanted:
     """What a run shall do. Its fields are the options of `run` and `plan`."""
 
     source: Annotated[str | None, _SOURCE] = None
+    edition: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One of the config's other editions.", show_default=False)
+    ] = None
     force: Annotated[bool, typer.Option("--force", help="Run although nothing has changed.")] = False
     until: Annotated[
         Until | None, typer.Option(help="Stop after this layer; nothing is published.", show_default=False)
@@ -57,43 +60,79 @@ class Wanted:
         return RunOptions(**vars(self))
 
 
+Every = Annotated[bool, typer.Option("--all", help="Every dataset there is.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, as `plan` does; write nothing.")]
 
 
-def run(dataset: DatasetArgument, wanted: Wanted, session: Session, dry_run: DryRun = False) -> None:
-    """Fetch a dataset, transform it, check it and publish it.
+def run(
+    wanted: Wanted,
+    session: Session,
+    chosen: DatasetsArgument = None,
+    every: Every = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Fetch datasets, transform them, check them and publish them.
 
     Nothing is done where source, config and code are those of the published version. Where the data is refused,
-    the last published version stays as it is.
+    the last published version stays as it is. Several run one after the other, on one engine; one that fails stops
+    no other, and the exit code is the worst of them.
     """
     from pharmaetl import api
     from pharmaetl.cli.progress import watching
 
+    names = _names(session, chosen, every)
+    if len(names) > 1 and wanted.source is not None:
+        raise UsageError("--source goes with one dataset", hint=f"pharmaetl run {names[0]} --source {wanted.source}")
     if dry_run:
-        session.show(views.planned(api.plan(session.place, dataset, wanted.options())))
-        return
-    with watching(session.output) as watch:
-        record = api.run(session.place, dataset, wanted.options(), watch)
-    session.show(views.finished(record))
+        _plan(session, names, wanted)
+    elif len(names) == 1:
+        with watching(session.output) as watch:
+            record = api.run(session.place, names[0], wanted.options(), watch)
+        session.show(views.finished(record))
+    else:
+        _run_each(session, names, wanted)
 
 
-def plan(wanted: Wanted, session: Session, dataset: OptionalDataset = None) -> None:
-    """Say what a run would do, and why. Writes nothing.
-
-    Without a DATASET: for all of them.
-    """
+def _names(session: Session, chosen: list[str] | None, every: bool) -> list[str]:
+    if every == bool(chosen):
+        raise UsageError("name the datasets to run, or give --all", hint="pharmaetl dataset list shows their names")
     from pharmaetl import api
 
-    if dataset is not None:
-        session.show(views.planned(api.plan(session.place, dataset, wanted.options())))
-        return
-    if wanted.source is not None:
-        raise UsageError("--source goes with one dataset", hint=f"pharmaetl plan DATASET --source {wanted.source}")
+    return list(dict.fromkeys(chosen)) if chosen else api.dataset_names(session.place)
+
+
+def _run_each(session: Session, names: list[str], wanted: Wanted) -> None:
+    from pharmaetl import api
+    from pharmaetl.cli.failures import failure_of
+    from pharmaetl.cli.progress import watching
+
+    with watching(session.output) as watch:
+        attempts = [(attempt, failure_of(attempt.error) if attempt.error else None) for attempt in
+                    api.run_each(session.place, names, wanted.options(), watch)]  # fmt: skip
+    session.show(views.finished_each(attempts))
+    failures = [(failure.exit_code, attempt.error) for attempt, failure in attempts if failure and attempt.error]
+    if failures:
+        raise max(failures, key=lambda failed: failed[0])[1]
+
+
+def _plan(session: Session, names: list[str], wanted: Wanted) -> None:
+    from pharmaetl import api
+
+    if len(names) > 1:
+        _plan_each(session, names, wanted)
+    else:
+        session.show(views.planned(api.plan(session.place, names[0], wanted.options())))
+
+
+def _plan_each(session: Session, names: list[str], wanted: Wanted) -> None:
+    """Show what each would do; one that can't be planned hides none of the others, and decides the exit code."""
+    from pharmaetl import api
+
     plans: list[Plan] = []
     failures: list[PharmaetlError] = []
-    for view in api.datasets(session.place):
+    for name in names:
         try:
-            plans.append(api.plan(session.place, view.dataset, wanted.options()))
+            plans.append(api.plan(session.place, name, wanted.options()))
         except PharmaetlError as failure:
             failures.append(failure)
     session.show(views.all_planned(plans))
@@ -101,3 +140,18 @@ def plan(wanted: Wanted, session: Session, dataset: OptionalDataset = None) -> N
         session.output.note(other.reason)
     if failures:
         raise failures[0]
+
+
+def plan(wanted: Wanted, session: Session, dataset: OptionalDataset = None) -> None:
+    """Say what a run would do, and why. Writes nothing.
+
+    Without a DATASET: for all of them.
+    """
+    if dataset is None and wanted.source is not None:
+        raise UsageError("--source goes with one dataset", hint=f"pharmaetl plan DATASET --source {wanted.source}")
+    from pharmaetl import api
+
+    if dataset is not None:
+        _plan(session, [dataset], wanted)
+    else:
+        _plan_each(session, api.dataset_names(session.place), wanted)

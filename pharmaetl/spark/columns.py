@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from pharmaetl.errors import EngineError
 from pharmaetl.spark import ndc
 from pharmaetl.spark.spec import ColumnSpec, DateSpec
 
@@ -87,6 +90,8 @@ def unreadable(column: ColumnSpec) -> Column | None:
 
     None for columns that are always readable.
     """
+    if column.aligned_with:
+        return F.when(~_aligned(column), F.lit("unequal_lists"))
     if column.derived is not None or column.type == "string":
         return None
     text = F.col(column.name)
@@ -97,6 +102,9 @@ def unreadable(column: ColumnSpec) -> Column | None:
 
 def _derived(column: ColumnSpec) -> Column:
     text = F.col(column.source or "")
+    if column.derived == "list":
+        values = _values(column.source or "", column)
+        return F.when(_aligned(column), values) if column.aligned_with else values
     at = F.instr(text, column.separator)
     if column.derived == "before":
         return F.when(at > 0, F.substring_index(text, column.separator, 1)).otherwise(text)
@@ -108,6 +116,36 @@ def _derived(column: ColumnSpec) -> Column:
             ),
         )
     return {"ndc11": ndc.ndc11, "ndc9": ndc.ndc9, "code_type": ndc.code_type}[column.derived or ""](text)
+
+
+def _values(name: str, column: ColumnSpec) -> Column:
+    """The values of a multi-valued text, without blanks around them; null for null."""
+    pattern = re.escape(column.ends_with) + r"\s*" + re.escape(column.separator.strip() or column.separator) + r"\s+"
+    if column.ends_with:
+        pattern = pattern.removesuffix("+") + "*"
+    marked = F.regexp_replace(F.col(name), pattern, _quoted_replacement(column.ends_with) + FIELD_SEPARATOR)
+    # the cast changes nothing but Sail's mind: its split takes no result of its regexp_replace
+    return F.split(marked.cast("string"), FIELD_SEPARATOR)
+
+
+def _quoted_replacement(text: str) -> str:
+    """A replacement without special meaning; `$` and backslash have one, and not the same on both engines."""
+    if set(text) & {"$", "\\"}:
+        raise EngineError(f"a list's values can't end with {text!r}", hint="leave out ends_with")
+    return text
+
+
+def _aligned(column: ColumnSpec) -> Column:
+    """Do all lists of the group hold as many values? Null counts as none."""
+    size = _count(column.source or "", column)
+    same = F.lit(True)
+    for other in column.aligned_with:
+        same = same & (size == _count(other, column))
+    return same
+
+
+def _count(name: str, column: ColumnSpec) -> Column:
+    return F.when(F.col(name).isNull(), F.lit(0)).otherwise(F.size(_values(name, column)))
 
 
 def _ndc11(served: Column, column: ColumnSpec) -> Column:

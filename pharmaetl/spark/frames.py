@@ -83,14 +83,14 @@ class _Finding:
 def _findings(table: TableSpec) -> list[_Finding]:
     """What can be wrong with a judged row, what refuses it first."""
     found = [
-        _Finding(F.col(_WHY + column.name), column.name, F.col(_SERVED + column.name), column.refuse)
+        _Finding(F.col(_WHY + column.name), column.name, F.col(_SERVED + (column.source or column.name)), column.refuse)
         for column in table.columns
         if unreadable(column) is not None
     ]
     for rule in table.rules:
         if rule.quarantine:
-            name = rule.column or ",".join(rule.columns)
-            value = F.col(rule.column or rule.columns[-1]).cast("string")
+            name = ",".join(rule.subject)
+            value = F.col(rule.subject[-1]).cast("string") if rule.subject else _nothing()
             found.append(_Finding(F.when(rules.broken(rule, table), F.lit(rule.rule)), name, value, True))
     return sorted(found, key=lambda finding: not finding.refuses)
 

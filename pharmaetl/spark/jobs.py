@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from pharmaetl.errors import EngineError
-from pharmaetl.spark import frames, measures
+from pharmaetl.spark import frames, measures, references
 from pharmaetl.spark.columns import FIELD_SEPARATOR
 from pharmaetl.spark.spec import TableSpec
 
@@ -75,7 +75,10 @@ def silver(session: SparkSession, job: SilverJob) -> dict[str, Any]:
     judged = frames.judged(frames.complete(session.read.parquet(job.bronze_path), table), table)
     findings, refused = _quarantine(session, job, judged)
     rows = _transformed(frames.accepted(judged, table), job)
-    rows = frames.with_twins(frames.with_record_hash(rows, table.names), table.names)
+    if job.transforms_path is not None:
+        table = table.kept(rows.columns)
+        job = replace(job, table=table)
+    rows = frames.with_twins(frames.with_record_hash(rows, table.hashed), table.hashed)
     doubled = frames.twins(rows)
     duplicates = 0
     if doubled.limit(1).collect():
@@ -89,9 +92,19 @@ def silver(session: SparkSession, job: SilverJob) -> dict[str, Any]:
     return {**counts, "rows_refused": refused, "rows_duplicate": duplicates, "findings": findings, "schema": schema}
 
 
-def sample(session: SparkSession, silver_path: str, table: TableSpec, rule: int) -> list[str]:
+def orphans(session: SparkSession, silver_path: str, parent_path: str, table: TableSpec, rule: int) -> dict[str, int]:
+    """How many rows of a written table refer to nothing in another one (see `references.orphans`)."""
+    return references.orphans(session.read.parquet(silver_path), session.read.parquet(parent_path), table.rules[rule])
+
+
+def sample(
+    session: SparkSession, silver_path: str, table: TableSpec, rule: int, parent_path: str | None = None
+) -> list[str]:
     """Up to five rows of a written silver table that break one rule."""
-    return measures.sample(session.read.parquet(silver_path), table, rule)
+    silver_rows = session.read.parquet(silver_path)
+    if parent_path is not None:
+        return references.sample(silver_rows, session.read.parquet(parent_path), table.rules[rule], table)
+    return measures.sample(silver_rows, table, rule)
 
 
 def _measured(session: SparkSession, job: SilverJob, kept: int) -> dict[str, Any]:

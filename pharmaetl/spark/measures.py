@@ -12,30 +12,28 @@ from pharmaetl.spark.frames import RECORD_HASH
 from pharmaetl.spark.spec import TableSpec
 
 SAMPLE = 5
+_ORDERED = frozenset({"date", "integer", "decimal"})
+"""Column types of which the lowest and the highest value are worth keeping."""
+_TEXTS = frozenset({"string", "ndc11"})
+"""… and those of which the length of the longest value is, in characters."""
 
 
 def measure(silver: DataFrame, table: TableSpec) -> dict[str, Any]:
     """Counts for every column and rule, and the content digest's sums.
 
-    Keys: rows · columns.<name>.nulls · rules.<index>.{scope, broken} · keys.<index>.{groups, rows} · digest.
+    Keys: rows · columns.<name>.{nulls, min, max, longest}, min and max as text, of dates and numbers, longest of
+    texts, in characters · rules.<index>.{scope, broken}, or {newest} · keys.<index>.{scope, distinct, groups, rows}
+    · digest. Indexes are those of the table's rules.
     """
     row = silver.agg(*_aggregates(table)).collect()[0].asDict()
-    found: dict[str, Any] = {
-        "rows": int(row["rows"]),
-        "columns": {name: {"nulls": int(row["rows"]) - int(row[f"filled_{i}"])} for i, name in enumerate(table.names)},
-        "rules": {},
-        "keys": {},
-        "digest": digest(int(row["rows"]), row["sum_1"] or 0, row["sum_2"] or 0),
+    rows = int(row["rows"])
+    return {
+        "rows": rows,
+        "columns": {column.name: _profile(row, i, rows) for i, column in enumerate(table.columns)},
+        "rules": _by_rule(row, table),
+        "keys": _by_key(silver, table),
+        "digest": digest(rows, row["sum_1"] or 0, row["sum_2"] or 0),
     }
-    for index, rule in enumerate(table.rules):
-        if rule.rule in rules.KEY_RULES:
-            found["keys"][str(index)] = _repeated(silver, rule.columns or (rule.column or "",))
-        elif rule.rule not in rules.TABLE_RULES:
-            found["rules"][str(index)] = {
-                "scope": int(row[f"scope_{index}"] or 0),
-                "broken": int(row[f"broken_{index}"] or 0),
-            }
-    return found
 
 
 def digest(rows: int, sum_1: Any, sum_2: Any) -> str:
@@ -45,13 +43,21 @@ def digest(rows: int, sum_1: Any, sum_2: Any) -> str:
 
 def _aggregates(table: TableSpec) -> list[Column]:
     aggregates = [F.count(F.lit(1)).alias("rows")]
-    aggregates += [F.count(name).alias(f"filled_{i}") for i, name in enumerate(table.names)]
     for number, salt in ((1, ()), (2, (F.lit("2"),))):
         aggregates.append(F.sum(F.xxhash64(RECORD_HASH, *salt).cast("decimal(38,0)")).alias(f"sum_{number}"))
+    for i, column in enumerate(table.columns):
+        aggregates.append(F.count(column.name).alias(f"filled_{i}"))
+        if column.type in _ORDERED:
+            aggregates.append(F.min(column.name).cast("string").alias(f"min_{i}"))
+            aggregates.append(F.max(column.name).cast("string").alias(f"max_{i}"))
+        elif column.type in _TEXTS and column.derived != "list":
+            aggregates.append(F.max(F.length(column.name)).alias(f"longest_{i}"))
     for index, rule in enumerate(table.rules):
-        if rule.rule not in rules.TABLE_RULES:
+        if rule.rule in rules.ROW_RULES:
             aggregates.append(_count_if(rules.in_scope(rule)).alias(f"scope_{index}"))
             aggregates.append(_count_if(rules.broken(rule, table)).alias(f"broken_{index}"))
+        elif rule.rule == "DataFreshness" and rule.column:
+            aggregates.append(F.max(rules.newest(rule)).cast("string").alias(f"newest_{index}"))
     return aggregates
 
 
@@ -59,27 +65,63 @@ def _count_if(condition: Column) -> Column:
     return F.sum(F.when(condition, F.lit(1)).otherwise(F.lit(0)).cast("bigint"))
 
 
-def _repeated(silver: DataFrame, key: tuple[str, ...]) -> dict[str, int]:
-    """Values of a key that more than one row has, and how many rows those are; a null is no value."""
-    filled = silver.where(" AND ".join(f"`{name}` IS NOT NULL" for name in key))
-    copies = filled.groupBy(*key).agg(F.count(F.lit(1)).alias("copies")).where("copies > 1")
-    row = copies.agg(F.count(F.lit(1)).alias("groups"), F.sum("copies").alias("rows")).collect()[0]
-    return {"groups": int(row["groups"]), "rows": int(row["rows"] or 0)}
+def _profile(row: dict[str, Any], index: int, rows: int) -> dict[str, Any]:
+    profile: dict[str, Any] = {"nulls": rows - int(row[f"filled_{index}"])}
+    if f"min_{index}" in row:
+        profile |= {"min": row[f"min_{index}"], "max": row[f"max_{index}"]}
+    if row.get(f"longest_{index}") is not None:
+        profile["longest"] = int(row[f"longest_{index}"])
+    return profile
+
+
+def _by_rule(row: dict[str, Any], table: TableSpec) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for index, rule in enumerate(table.rules):
+        if rule.rule in rules.ROW_RULES:
+            found[str(index)] = {part: int(row[f"{part}_{index}"] or 0) for part in ("scope", "broken")}
+        elif f"newest_{index}" in row:
+            found[str(index)] = {"newest": row[f"newest_{index}"]}
+    return found
+
+
+def _by_key(silver: DataFrame, table: TableSpec) -> dict[str, dict[str, int]]:
+    """What is known of each key that a rule asks about; rules about the same key share one job."""
+    known: dict[tuple[Any, ...], dict[str, int]] = {}
+    found = {}
+    for index, rule in enumerate(table.rules):
+        if rule.rule in rules.KEY_RULES:
+            key = (frozenset(rule.subject), rule.where)
+            if key not in known:
+                known[key] = _repeated(silver.where(rules.in_scope(rule)) if rule.where else silver, rule.subject)
+            found[str(index)] = known[key]
+    return found
+
+
+def _repeated(rows: DataFrame, key: tuple[str, ...]) -> dict[str, int]:
+    """Of the rows whose key is filled: how many, distinct keys, keys of more than one row, and the rows of those."""
+    copies = rows.where(rules.filled(key)).groupBy(*key).agg(F.count(F.lit(1)).alias("copies"))
+    shared = F.col("copies") > 1
+    row = copies.agg(
+        F.sum("copies").alias("scope"),
+        F.count(F.lit(1)).alias("distinct"),
+        _count_if(shared).alias("groups"),
+        F.sum(F.when(shared, F.col("copies"))).alias("rows"),
+    ).collect()[0]
+    return {name: int(value or 0) for name, value in row.asDict().items()}
 
 
 def sample(silver: DataFrame, table: TableSpec, index: int) -> list[str]:
     """Up to five rows that break one rule, named by the table's key."""
     rule = table.rules[index]
-    names = list(dict.fromkeys([*table.samples_by, *([rule.column] if rule.column else []), *rule.columns]))
     if rule.rule in rules.KEY_RULES:
-        key = list(rule.columns or (rule.column or "",))
-        copies = (
-            silver.groupBy(*key).agg(F.count(F.lit(1)).alias("copies")).where("copies > 1").orderBy(*key).limit(SAMPLE)
-        )
-        rows = copies.select(*key, F.col("copies").cast("string")).collect()
-    else:
-        broken = silver.where(rules.broken(rule, table))
-        rows = (
-            broken.select(*[F.col(name).cast("string") for name in names]).orderBy(*names[:1]).limit(SAMPLE).collect()
-        )
-    return [", ".join(f"{name}={value}" for name, value in row.asDict().items()) for row in rows]
+        keyed = silver.where(rules.in_scope(rule) & rules.filled(rule.subject)).groupBy(*rule.subject)
+        copies = keyed.agg(F.count(F.lit(1)).alias("copies")).where("copies > 1")
+        return described(copies, [*rule.subject, "copies"])
+    names = list(dict.fromkeys([*table.samples_by, *rule.subject]))
+    return described(silver.where(rules.broken(rule, table)), names)
+
+
+def described(rows: DataFrame, names: list[str]) -> list[str]:
+    """The first five rows in the order of these columns, as `name=value, …`."""
+    ordered = rows.select(*[F.col(name).cast("string") for name in names]).orderBy(*names).limit(SAMPLE)
+    return [", ".join(f"{name}={value}" for name, value in row.asDict().items()) for row in ordered.collect()]

@@ -9,7 +9,7 @@ from typing import Any
 import cli_literals as given
 import pytest
 
-from pharmaetl import api
+from pharmaetl import api, errors
 
 Run = Callable[..., Any]
 
@@ -84,7 +84,7 @@ def test_a_plan_has_the_shape_of_a_run(words: tuple[str, ...], fake: Any, piped:
 
 
 def test_plan_of_all_datasets(fake: Any, piped: Run) -> None:
-    fake.gives(datasets=(given.DATASET, given.DATASET), plan=given.PLAN)
+    fake.gives(dataset_names=["nsde", "cder"], plan=given.PLAN)
 
     assert [plan["outcome"] for plan in data(piped, "plan")["plans"]] == ["planned", "planned"]
 
@@ -307,3 +307,13 @@ def test_numbers_that_json_lacks_become_null(fake: Any, piped: Run) -> None:
     found = data(piped, "run", "nsde")["quality"]["checks"][0]
 
     assert (found["value"], found["threshold"]) == (None, None)
+
+
+def test_run_of_several_datasets(fake: Any, piped: Run) -> None:
+    down = errors.UnavailableError("the site is down")
+    attempts = [api.Attempt("nsde", given.PUBLISHED), api.Attempt("cder", None, down)]
+    fake.gives(run_each=lambda *_: iter(attempts))
+    answer = piped("run", "nsde", "cder", "--json")
+    runs = json.loads(answer.out)["runs"]
+    assert [(run["dataset"], run["outcome"]) for run in runs] == [("nsde", "published"), ("cder", "failed")]
+    assert (runs[0]["error"], runs[1]["error"]["code"], answer.code) == (None, "unavailable", 5)

@@ -118,7 +118,9 @@ def test_a_list_of_problems_is_printed_one_per_line(fake: Any, piped: Run) -> No
     ("words", "reason"),
     [
         (("stauts",), "No such command 'stauts'. Did you mean 'status'?"),
-        (("run",), "Missing argument 'DATASET'."),
+        (("run",), "name the datasets to run, or give --all"),
+        (("run", "nsde", "--all"), "name the datasets to run, or give --all"),
+        (("run", "nsde", "cder", "--source", "x"), "--source goes with one dataset"),
         (("run", "nsde", "--engine", "duck"), "'--engine': 'duck' is not one of"),
         (("run", "nsde", "--sample", "0"), "'--sample'"),
         (("run", "nsde", "--frobnicate"), "No such option: --frobnicate"),
@@ -213,12 +215,10 @@ def test_an_error_text_can_not_drive_the_terminal(fake: Any, on_terminal: Run) -
 
 
 def test_plans_of_other_datasets_are_shown_although_one_fails(fake: Any, piped: Run) -> None:
-    other = given.DATASET.__class__(**{**vars(given.DATASET), "dataset": "cder"})
-
     def plan(_place: Any, dataset: str, _options: Any) -> Any:
         return given.PLAN if dataset == "nsde" else errors.UnavailableError(f"{dataset}: the site is down")
 
-    fake.gives(datasets=(other, given.DATASET), plan=plan)
+    fake.gives(dataset_names=["cder", "nsde"], plan=plan)
 
     answer = piped("plan")
 

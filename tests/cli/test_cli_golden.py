@@ -31,7 +31,7 @@ SCREENS: dict[str, tuple[str, dict[str, Any]]] = {
         {"run": GateError("nsde: too few rows", hint="--accept-shrink REASON", run_id=given.FAILED_RUN)},
     ),
     "plan": ("plan nsde", {"plan": given.PLAN}),
-    "plan_all": ("plan", {"datasets": (given.DATASET,), "plan": given.PLAN}),
+    "plan_all": ("plan", {"dataset_names": ["nsde"], "plan": given.PLAN}),
     "status": ("status", {"status": given.STATUS}),
     "manifest_show": ("manifest show nsde", {"manifest": api.ManifestView("nsde", given.ENTRY, 2)}),
     "manifest_show_nothing": ("manifest show nsde", {"manifest": api.ManifestView("nsde", None, 0)}),

@@ -9,6 +9,8 @@ from pharmaetl.cli import quantities
 from pharmaetl.cli.screen import Column, Facts, Part, Screen, Table, Toned, Value, toned
 
 if TYPE_CHECKING:
+    from pharmaetl.api import Attempt
+    from pharmaetl.cli.failures import Failure
     from pharmaetl.documents import Check, Quality, RunRecord, Source, StepResult, TableResult
     from pharmaetl.plan import Plan
 
@@ -20,6 +22,39 @@ def finished(record: RunRecord) -> Screen:
     parts = [_facts(record), *_tables(record.tables), *_checks(record.quality, every=False)]
     follow_up = f"path {record.dataset}" if record.outcome == "published" else f"status {record.dataset}"
     return Screen(record.summary(), tuple(parts), follow_up)
+
+
+def finished_each(attempts: Sequence[tuple[Attempt, Failure | None]]) -> Screen:
+    """What the runs of several datasets did."""
+    columns = (
+        Column("dataset"),
+        Column("outcome"),
+        Column("rows", right=True),
+        Column("quality", drop=2),
+        Column("took", right=True, drop=3),
+        Column("run", drop=1),
+        Column("reason", wrap=True),
+    )
+    rows, found = [], []
+    for attempt, failure in attempts:
+        record = attempt.record
+        published = record is not None and record.outcome == "published"
+        reason = failure.reason if failure else _why(record) if record else ""
+        rows.append(
+            (
+                attempt.dataset,
+                toned(record.outcome if record else "failed"),
+                sum(table.rows_published for table in record.tables) if record and published else None,
+                toned(record.quality.verdict) if record and record.quality else None,
+                quantities.duration(record.seconds) if record else None,
+                record.run_id if record else None,
+                reason,
+            )
+        )
+        bare = {"dataset": attempt.dataset, "run_id": None, "outcome": "failed"}
+        error = failure.as_dict(with_traceback=False) if failure else None
+        found.append({**(record.summary() if record else bare), "error": error})
+    return Screen({"runs": found}, (Table(columns, tuple(rows)),), "status")
 
 
 def shown(record: RunRecord) -> Screen:

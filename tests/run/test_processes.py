@@ -1,0 +1,97 @@
+"""Runs as processes of their own: interrupted, killed, and two at once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from releases import DATASETS, a_release, rows
+
+pytestmark = pytest.mark.engine
+
+
+def start(lake: Path, source: Path) -> subprocess.Popen[str]:
+    words = [
+        sys.executable,
+        "-m",
+        "pharmaetl",
+        "run",
+        "nsde",
+        "--source",
+        str(source),
+        "--lake",
+        str(lake),
+        "--datasets",
+        str(DATASETS),
+    ]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, restore_signals=True)
+
+
+def ask(lake: Path, *words: str) -> dict[str, object]:
+    command = [sys.executable, "-m", "pharmaetl", *words, "--lake", str(lake), "--datasets", str(DATASETS), "--json"]
+    answer: dict[str, object] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return answer
+
+
+def stop_in_bronze(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str]:
+    """Send a signal once the source is unpacked; returns the exit code and what stood on stderr."""
+    assert process.stderr is not None
+    before = []
+    for line in process.stderr:
+        before.append(line)
+        if line.startswith("unpack: done"):
+            break
+    process.send_signal(number)
+    _, after = process.communicate(timeout=60)
+    return process.returncode, "".join(before) + after
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_with_130_a_record_and_no_version(tmp_path: Path, number: signal.Signals) -> None:
+    lake, source = tmp_path / "lake", a_release(tmp_path / "a.zip", rows(30))
+    code, said = stop_in_bronze(start(lake, source), number)
+    assert (code, "error: interrupted" in said, "Traceback" in said) == (130, True, False)
+    (run,) = ask(lake, "runs", "list")["runs"]  # type: ignore[misc]  # a list of objects
+    assert (run["outcome"], run["error"]["code"]) == ("failed", "interrupted")
+    assert not (lake / "manifests").exists()
+    assert ask(lake, "runs", "resume", run["run_id"])["outcome"] == "published"
+    assert ask(lake, "manifest", "show", "nsde")["entries"] == 1
+
+
+def test_a_killed_run_leaves_nothing_visible_and_the_next_one_publishes(tmp_path: Path) -> None:
+    lake, source = tmp_path / "lake", a_release(tmp_path / "a.zip", rows(30))
+    code, _ = stop_in_bronze(start(lake, source), signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    (run,) = ask(lake, "runs", "list")["runs"]  # type: ignore[misc]  # a list of objects
+    assert (run["outcome"], run["error"]["code"]) == ("failed", "dead")
+    assert not (lake / "manifests").exists()
+    process = start(lake, source)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert ask(lake, "manifest", "verify", "nsde")["ok"] is True
+
+
+def test_two_runs_of_one_source_publish_it_once(tmp_path: Path) -> None:
+    lake, source = tmp_path / "lake", a_release(tmp_path / "a.zip", rows(30))
+    both = [start(lake, source), start(lake, source)]
+    said = [process.communicate(timeout=60)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    outcomes = sorted(str(run["outcome"]) for run in ask(lake, "runs", "list")["runs"])  # type: ignore[attr-defined]
+    assert outcomes == ["published", "skipped"]
+    assert sum("already published by" in text or "source unchanged" in text for text in said) == 1
+    assert ask(lake, "manifest", "show", "nsde")["entries"] == 1
+
+
+def test_of_two_runs_of_different_sources_the_first_to_commit_wins(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    both = [start(lake, a_release(tmp_path / f"{count}.zip", rows(count))) for count in (30, 31)]
+    errors = [process.communicate(timeout=60)[1] for process in both]
+    codes = sorted(process.returncode for process in both)
+    entries = ask(lake, "manifest", "show", "nsde")["entries"]
+    # where one was done before the other began to look, they were not at once, and both published
+    assert (codes, entries) in [([0, 6], 1), ([0, 0], 2)]
+    assert codes == [0, 0] or any("was published first" in text for text in errors)

@@ -1,0 +1,51 @@
+"""The one definition of a run: which steps, in which order."""
+
+from __future__ import annotations
+
+from configs import a_config, accepted
+
+from pharmaetl.pipeline import Fetch, Gate, Publish, SkipIfUnchanged, SparkJob, Unpack, steps_for
+from pharmaetl.run_options import RunOptions
+
+
+def test_a_run_goes_from_fetch_to_publish_and_each_step_has_a_name() -> None:
+    steps = steps_for(accepted(a_config(bronze_job_name="my-bronze", silver_job_name="my-silver")))
+
+    assert steps == (
+        Fetch("https://example.org/codes.zip"),
+        SkipIfUnchanged(),
+        Unpack(),
+        SparkJob("bronze", "my-bronze"),
+        SparkJob("silver", "my-silver"),
+        Gate(),
+        Publish(),
+    )
+    assert [step.name for step in steps] == [
+        "fetch", "skip_if_unchanged", "unpack", "bronze", "silver", "gate", "publish",
+    ]  # fmt: skip
+
+
+def test_jobs_without_a_name_are_called_after_the_dataset() -> None:
+    jobs = [step for step in steps_for(accepted(a_config())) if isinstance(step, SparkJob)]
+
+    assert [(job.layer, job.job_name) for job in jobs] == [
+        ("bronze", "codes-bronze-etl"),
+        ("silver", "codes-silver-etl"),
+    ]
+
+
+def test_the_same_config_gives_the_same_steps() -> None:
+    assert steps_for(accepted(a_config())) == steps_for(accepted(a_config()))
+
+
+def test_a_placeholder_in_the_url_stays_one() -> None:
+    url = "https://example.org/a.zip?apiKey=${UMLS_API_KEY}"
+
+    assert steps_for(accepted(a_config(source_url=url)))[0] == Fetch(url)
+
+
+def test_a_run_without_options_forces_and_accepts_nothing() -> None:
+    options = RunOptions()
+
+    assert (options.source, options.force, options.until, options.sample) == (None, False, None, None)
+    assert (options.accept_shrink, options.engine, options.master) == (None, "auto", None)
