@@ -8,33 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pharmaetl import configfile, layout
+from pharmaetl import dqdl, layout, quality_history, validation
 from pharmaetl import manifest as publish_log
 from pharmaetl import runs as run_records
 from pharmaetl import status as lake_status
 from pharmaetl.catalog import Dataset
 from pharmaetl.config import DatasetConfig
 from pharmaetl.documents import LogEntry, RunRecord
+from pharmaetl.dqdl import Ruleset
 from pharmaetl.errors import ConflictError, InterruptedRunError, UsageError
 from pharmaetl.integrity import Finding
 from pharmaetl.lineage_tree import LineageNode, LineageView
 from pharmaetl.place import Place
+from pharmaetl.quality_history import QualityHistory, QualityView
 from pharmaetl.run_options import RunOptions
 from pharmaetl.status import DatasetStatus, LakeStatus, LastRun
+from pharmaetl.validation import Validation
 from pharmaetl.watch import Silent, Watch
 
 if TYPE_CHECKING:
     from pharmaetl.doctor import Diagnosis
     from pharmaetl.drift_report import DriftReport
+    from pharmaetl.onboarding import NewDataset
     from pharmaetl.plan import Plan
     from pharmaetl.schema import Acceptance
 
 __all__ = [
     "DatasetStatus", "DatasetView", "Finding", "LakeStatus", "LastRun", "LineageNode", "LineageView", "ManifestView",
-    "Place", "RunOptions", "Validation",
+    "Place", "QualityHistory", "QualityView", "Ruleset", "RunOptions", "Validation",
 ]  # fmt: skip
 
 Layer = Literal["raw", "bronze", "silver"]
@@ -135,6 +138,21 @@ def rollback(place: Place, dataset: str, to: str | None, reason: str) -> LogEntr
     return publish_log.rollback(place.storage, place.catalog.find(dataset).name, to, reason)
 
 
+def quality(place: Place, dataset: str, run_id: str | None = None) -> QualityView:
+    """What the gate said of the current version, or of one run of the dataset."""
+    return quality_history.of_run(place.storage, place.catalog.find(dataset).name, run_id)
+
+
+def quality_over_time(place: Place, dataset: str) -> QualityHistory:
+    """Verdicts and checks of every published version, oldest first."""
+    return quality_history.of_entries(place.catalog.find(dataset).name, history(place, dataset))
+
+
+def quality_rulesets(place: Place, dataset: str, table: str | None = None) -> tuple[Ruleset, ...]:
+    """The rules of one table, or of all, as AWS Glue DQDL."""
+    return dqdl.rulesets(place.catalog.find(dataset).config, table)
+
+
 def runs(place: Place, dataset: str | None, limit: int) -> tuple[RunRecord, ...]:
     """The newest runs, of one dataset or all."""
     found = run_records.recent(place.storage, place.catalog.find(dataset).name if dataset else None, limit)
@@ -191,43 +209,16 @@ def dataset_config(place: Place, name: str) -> dict[str, Any]:
     return place.catalog.find(name).config.model_dump(mode="json")
 
 
-@dataclass(frozen=True)
-class Validation:
-    """One config file and what is wrong in it."""
-
-    path: str
-    problems: tuple[configfile.Problem, ...]
-
-
 def validate(place: Place, target: str | None) -> tuple[Validation, ...]:
     """Check one config (by dataset name, folder or file), or all of the catalog."""
-    if target is None:
-        return tuple(_validated(dataset) for dataset in place.catalog)
-    path = Path(target)
-    if path.is_dir():
-        return (_validated(Dataset(path.resolve())),)
-    if path.is_file():
-        folder = path.resolve().parent.parent
-        return (
-            _validated(Dataset(folder)) if path.resolve() == Dataset(folder).config_path else _validated_file(path),
-        )
-    return (_validated(place.catalog.find(target)),)
+    return validation.validate(place.catalog, target)
 
 
-def _validated(dataset: Dataset) -> Validation:
-    try:
-        _ = dataset.config
-    except configfile.InvalidConfigError as error:
-        return Validation(str(dataset.config_path), error.problems)
-    return Validation(str(dataset.config_path), ())
+def new_dataset(place: Place, target: str, source: str, force: bool) -> NewDataset:
+    """Look at a file or URL and write a dataset's folder ORG/NAME, so that `run` works on it at once."""
+    from pharmaetl import onboarding
 
-
-def _validated_file(path: Path) -> Validation:
-    try:
-        configfile.read(path)
-    except configfile.InvalidConfigError as error:
-        return Validation(str(path), error.problems)
-    return Validation(str(path), ())
+    return onboarding.create(target, source, place.datasets, force=force)
 
 
 def schema() -> dict[str, Any]:
@@ -283,10 +274,9 @@ def paths(place: Place, dataset: str, layer: Layer = "silver", table: str | None
     chosen = [entry for entry in current.tables if table in {None, entry.name}]
     if layer == "silver":
         return tuple(place.storage.url(entry.path) for entry in chosen)
-    level = {entry.name: entry.name if len(names) > 1 else None for entry in chosen}
-    return tuple(
-        place.storage.url(layout.bronze_dir(found.name, level[entry.name], current.run_id)) for entry in chosen
-    )
+    alone = f"{layout.SILVER}/{found.name}/version="
+    levels = [None if entry.path.startswith(alone) else entry.name for entry in chosen]
+    return tuple(place.storage.url(layout.bronze_dir(found.name, level, current.run_id)) for level in levels)
 
 
 def doctor(place: Place) -> tuple[Diagnosis, ...]:

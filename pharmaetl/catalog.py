@@ -76,16 +76,20 @@ class Dataset:
 
 
 class Catalog:
-    """The dataset folders below one folder."""
+    """The dataset folders below one folder, and those below a second one whose names the first one doesn't have."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, behind: Path | None = None) -> None:
         self.root = root
+        self.behind = behind
 
     def __iter__(self) -> Iterator[Dataset]:
-        folders = [config.parent.parent for config in sorted(self.root.glob(f"*/*/{CONFIG}"))]
-        for folder in folders:
-            twin = next((other for other in folders if other.name == folder.name and other != folder), None)
-            yield Dataset(folder, twin)
+        own = _dataset_folders(self.root)
+        names = {folder.name for folder in own}
+        others = _dataset_folders(self.behind) if self.behind else []
+        for folders in (own, [folder for folder in others if folder.name not in names]):
+            for folder in folders:
+                twin = next((other for other in folders if other.name == folder.name and other != folder), None)
+                yield Dataset(folder, twin)
 
     def names(self) -> list[str]:
         """The datasets' names, sorted."""
@@ -108,14 +112,22 @@ class Catalog:
 
 
 def open_catalog(asked: str | None) -> Catalog:
-    """The catalog in the folder asked for; else the nearest `datasets/` up from here, else the shipped one."""
+    """The catalog in the folder asked for; else of the nearest `datasets/` up from here, the shipped one behind it."""
     if asked is not None:
         return Catalog(_folder(asked))
     here = Path.cwd()
-    for folder in (here, *here.parents):
-        if any((folder / "datasets").glob(f"*/*/{CONFIG}")):
-            return Catalog(folder / "datasets")
-    return Catalog(shipped())
+    near = (folder / "datasets" for folder in (here, *here.parents))
+    own = next((folder for folder in near if holds_datasets(folder)), None)
+    return Catalog(shipped()) if own is None else Catalog(own, behind=shipped())
+
+
+def holds_datasets(folder: Path) -> bool:
+    """Is there at least one `<organisation>/<dataset>/config/dataset.json` in a folder?"""
+    return any(folder.glob(f"*/*/{CONFIG}"))
+
+
+def _dataset_folders(root: Path) -> list[Path]:
+    return [config.parent.parent for config in sorted(root.glob(f"*/*/{CONFIG}"))]
 
 
 def _folder(asked: str) -> Path:
@@ -135,3 +147,8 @@ def shipped() -> Path:
     """The datasets that come with the package: inside the wheel, or beside the package in a checkout."""
     installed = _PACKAGE / "_datasets"
     return installed if installed.is_dir() else _PACKAGE.parent / "datasets"
+
+
+def inside_package(path: Path) -> bool:
+    """Does a path lie in the installed package, which nothing is ever written to?"""
+    return path.resolve().is_relative_to(_PACKAGE)

@@ -26,7 +26,7 @@ _SHORT_YEAR = re.compile(r"[0-9]{1,2}[-/. ](?:[0-9]{1,2}|[A-Za-z]{3})[-/. ][0-9]
 _CODE_NAME = re.compile(r"(?:^|_)(?:ndc|upc|gtin|zip|npi|phone|fax|code|[a-z]*cui)[0-9]*(?:_|$)")
 _FLAGS = (("y", "n"), ("yes", "no"), ("t", "f"), ("true", "false"))
 _NDC_SHARE, _NUMBER_SHARE = 0.95, 0.9
-_CODE_WIDTH, _CODES = 5, 10
+_CODE_WIDTH, _CODES, _LONGEST_INTEGER = 5, 10, 18
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,10 @@ def _date(values: Counter[str]) -> Guess | None:
         checks.append(f"no value decides between {found.format} and {found.other}: check which one the publisher means")
     if found.readable < found.total:
         texts = ", ".join(repr(text) for text in found.unread)
-        checks.append(f"{found.total - found.readable} of {found.total} values are no dates ({texts}): null, and counted")
-    return Guess("date", f"dates such as {next(iter(values))!r}", found.format, "; ".join(checks))
+        checks.append(
+            f"{found.total - found.readable} of {found.total} values are no dates ({texts}): null, and counted"
+        )
+    return Guess("date", f"dates such as {found.example!r}", found.format, "; ".join(checks))
 
 
 def _flag(values: Counter[str]) -> Guess | None:
@@ -117,20 +119,29 @@ def _flag(values: Counter[str]) -> Guess | None:
 
 
 def _number(values: Counter[str], name: str) -> Guess | None:
-    whole = Counter({text: times for text, times in values.items() if _DECIMAL.fullmatch(text)})
-    if whole.total() < values.total():
+    if not all(_DECIMAL.fullmatch(text) for text in values):
         return None
+    if why := _why_code(values, name):
+        return Guess("string", why)
+    pointed = next((text for text in values if "." in text), None)
+    if pointed is not None:
+        return Guess("decimal", f"numbers with a point, such as {pointed!r}")
+    return Guess("integer", "whole numbers without leading zeros; if they are codes, take `type` out")
+
+
+def _why_code(values: Counter[str], name: str) -> str:
+    """Why numbers are no numbers but codes, which must keep every digit; empty where nothing says so."""
+    widths = {len(text) for text in values}
     if any(_PADDED.fullmatch(text) for text in values):
-        return Guess("string", "digits with leading zeros: a code, no number")
+        return "digits with leading zeros: a code, no number"
     if _CODE_NAME.search(name):
-        return Guess("string", "digits, but by its name a code: text keeps leading zeros if they come")
-    if any("." in text for text in values):
-        return Guess("decimal", f"numbers with a point, such as {next(text for text in values if '.' in text)!r}")
-    if not all(_INTEGER.fullmatch(text) for text in values):
-        return Guess("string", "digits, more than 18: no 64-bit integer")
-    if len({len(text) for text in values}) == 1 and len(values) >= _CODES and len(next(iter(values))) >= _CODE_WIDTH:
-        return Guess("string", f"digits, always {len(next(iter(values)))} of them: a code, no number")
-    return Guess("integer", "whole numbers without leading zeros")
+        return "digits, but by its name a code: text keeps leading zeros if they come"
+    if not any("." in text for text in values):
+        if max(widths) > _LONGEST_INTEGER:
+            return f"digits, up to {max(widths)} of them: no 64-bit integer"
+        if len(widths) == 1 and min(widths) >= _CODE_WIDTH and len(values) >= _CODES:
+            return f"digits, always {min(widths)} of them: a code, no number"
+    return ""
 
 
 def _text(values: Counter[str]) -> Guess:

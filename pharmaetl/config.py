@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from pharmaetl import dates, rulefit, sourceurl
 from pharmaetl.column import Column, ColumnType, Derivation, Derived, Fraction, Model, SnakeName, folded
+from pharmaetl.dialect import DIALECTS, Dialect
 from pharmaetl.errors import UsageError
 from pharmaetl.mistakes import Loc, Mistake, refuse, repeated, unknown
 from pharmaetl.rule import Rule, Severity
@@ -28,15 +29,6 @@ DatasetName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$"
 Cadence = Literal["daily", "weekly", "monthly"]
 
 
-class Dialect(Model):
-    """How a delimited file is written."""
-
-    delimiter: str
-    quote: str
-    header: bool
-    trailing_delimiter: bool
-
-
 class Contract(Model):
     """What of a source may change without anybody's say."""
 
@@ -45,13 +37,6 @@ class Contract(Model):
         description="a header that the config doesn't know: carried through as text with a warning, "
         "or the file refused",
     )
-
-
-_DIALECTS = {
-    "csv": Dialect(delimiter=",", quote='"', header=True, trailing_delimiter=False),
-    "tsv": Dialect(delimiter="\t", quote="", header=True, trailing_delimiter=False),
-    "rrf": Dialect(delimiter="|", quote="", header=False, trailing_delimiter=True),
-}
 
 
 class Table(Model):
@@ -86,7 +71,7 @@ class Table(Model):
     @property
     def dialect(self) -> Dialect:
         """How the file is written, with the defaults of its format filled in."""
-        base = _DIALECTS[self.format]
+        base = DIALECTS[self.format]
         return Dialect(
             delimiter=base.delimiter if self.delimiter is None else self.delimiter,
             quote=base.quote if self.quote is None else self.quote,
@@ -256,7 +241,7 @@ class DatasetConfig(Model):
     @field_validator("editions")
     @classmethod
     def _usable_editions(cls, value: dict[str, str]) -> dict[str, str]:
-        refuse([Mistake(m.message, (name,)) for name, url in value.items() for m in sourceurl.mistakes(url)])
+        refuse(replace(found, loc=(name,)) for name, url in value.items() for found in sourceurl.mistakes(url))
         return value
 
     def url_of(self, edition: str | None) -> str:

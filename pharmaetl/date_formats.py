@@ -29,6 +29,8 @@ class DateGuess:
     total: int
     other: str = ""
     """The format with month and day the other way round, where it reads just as many: the data can't decide."""
+    example: str = ""
+    """One of the texts that are dates."""
     unread: tuple[str, ...] = ()
     """Up to four of the texts that are no dates."""
 
@@ -36,14 +38,15 @@ class DateGuess:
 def guess_date(values: Counter[str]) -> DateGuess | None:
     """The format of these texts (each with its number of times); None where they are no dates.
 
-    Nearly all must be dates, or at least half where the others are the same few texts (`Approved Prior to Jan 1, 1982`).
+    Nearly all must be dates, or half where the others are the same few texts (`Approved Prior to Jan 1, 1982`).
     """
     suffix = _time_at_midnight(values)
-    if suffix:
-        bare = Counter({text.removesuffix(suffix): times for text, times in values.items()})
-        found = _guess(bare)
-        return found and replace(found, format=f"{found.format}'{suffix}'", other=found.other and f"{found.other}'{suffix}'")
-    return _guess(values)
+    found = _guess(Counter({text.removesuffix(suffix): times for text, times in values.items()}))
+    if found is None or not suffix:
+        return found
+    time = f"'{suffix}'"
+    other = found.other and found.other + time
+    return replace(found, format=found.format + time, other=other, example=found.example + suffix)
 
 
 def read_date(text: str, pattern: str) -> date | None:
@@ -100,7 +103,8 @@ def _turned(guess: DateGuess, best: DateGuess) -> bool:
 def _measured(values: Counter[str], pattern: str) -> DateGuess:
     unread = [text for text in values if not _fits(text, pattern)]
     readable = values.total() - sum(values[text] for text in unread)
-    return DateGuess(pattern, readable, values.total(), unread=tuple(unread[: _FEW_TEXTS + 1]))
+    example = next((text for text in values if _fits(text, pattern)), "")
+    return DateGuess(pattern, readable, values.total(), example=example, unread=tuple(unread[: _FEW_TEXTS + 1]))
 
 
 def _fits(text: str, pattern: str) -> bool:

@@ -34,7 +34,7 @@ class Diagnosis:
 
 
 def doctor(place: Place) -> tuple[Diagnosis, ...]:
-    """Look at Python, engines, Java, disk, lake, datasets and sources. Writes a probe file to the lake and removes it."""
+    """Look at Python, engines, Java, disk, lake, datasets, sources. Writes a probe file to the lake and removes it."""
     return (_python(), *_engines(), _lake(place), _disk(place), *_datasets(place))
 
 

@@ -42,9 +42,11 @@ def of_newest_run(storage: Storage, dataset: str) -> DriftReport:
 
 def newest_look(storage: Storage, dataset: str) -> RunRecord:
     """The newest run that came to see its source's headers: refused and published ones, but hardly a skipped one."""
-    for record in (*runs.recent(storage, dataset, _LOOK_BACK), *_published_run(storage, dataset)):
-        if record.profiles:
-            return record
+    recent = (*runs.recent(storage, dataset, _LOOK_BACK), *_published_run(storage, dataset))
+    looks = [record for record in recent if record.profiles]
+    if looks:
+        # the ids of runs that started in the same second are in no order, but who compares with a version came after it
+        return next((later for later in looks[1:] if later.drift_against == looks[0].run_id), looks[0])
     raise UsageError(
         f"no run of {dataset} has looked at its source yet",
         hint=f"pharmaetl run {dataset}, or look at a file: pharmaetl dataset drift {dataset} --source FILE",

@@ -14,8 +14,6 @@ from pharmaetl.errors import SourceFormatError
 
 MAX_COLUMNS = 1000
 """More header cells than this are no header: the widest known source has 25."""
-_OWN = frozenset({"record_hash", "rule", "column", "value", "raw", "copy"})
-"""Names that silver, quarantine or a job gives to columns of its own."""
 _NO_HEADER = (
     "the first line looks like data, or the delimiter is another: "
     "check `format`, `delimiter` and `header` in the config"
@@ -153,7 +151,7 @@ def snake_case(text: str) -> str:
 
 def _free(name: str, taken: set[str]) -> str:
     """The name, or with a number where it is taken or meant for the lake's own columns."""
-    base = f"source_{name}" if name.startswith("meta_") or name in _OWN else name
+    base = f"source_{name}" if name.startswith("meta_") or name == "record_hash" else name
     number, free = 2, base
     while free in taken:
         free, number = f"{base}_{number}", number + 1

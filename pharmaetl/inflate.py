@@ -26,10 +26,12 @@ class Chunk(NamedTuple):
 
 
 class _Decoder(Protocol):
-    eof: bool
-    unconsumed_tail: bytes
-    unused_data: bytes
-
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unconsumed_tail(self) -> bytes: ...
+    @property
+    def unused_data(self) -> bytes: ...
     def decompress(self, data: bytes, max_length: int = 0, /) -> bytes: ...
 
 

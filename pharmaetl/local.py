@@ -16,7 +16,7 @@ from typing import assert_never
 from pharmaetl import layout, lineage, local_layers, local_steps, manifest, runid, runs
 from pharmaetl.catalog import Dataset
 from pharmaetl.documents import ErrorInfo, RunRecord, StepResult
-from pharmaetl.engine import Shared
+from pharmaetl.engine import Shared, choose
 from pharmaetl.errors import ConflictError, InterruptedRunError, LocalIOError, PharmaetlError
 from pharmaetl.local_state import Run, Stop, as_local_error, remove_tree
 from pharmaetl.local_storage import LocalStorage
@@ -70,6 +70,7 @@ def _clear_unpublished(state: Run) -> None:
 
 def _run_steps(state: Run) -> RunRecord:
     try:
+        choose(state.options.engine, state.options.master)
         state.current = manifest.current(state.storage, state.dataset.name)
         for step in steps_for(state.dataset.config):
             stop = _timed(state, step)

@@ -10,6 +10,7 @@ from pharmaetl.column import folded
 from pharmaetl.config import Dialect, Table
 from pharmaetl.documents import LogEntry
 from pharmaetl.errors import SourceFormatError
+from pharmaetl.header import MAX_COLUMNS
 from pharmaetl.schema import TableProfile
 from pharmaetl.unpack import Text
 
@@ -17,12 +18,15 @@ DELIMITERS = (",", "\t", "|", ";", "~", "^")
 """What a file that isn't split by its configured delimiter may be split by instead."""
 _LAKE_S_OWN = frozenset({"record_hash", "meta_run_id"})
 _CHUNK = 1024 * 1024
+_SHOWN = 200
+"""Characters of a header that are kept: a longer one is some damage, and not worth a megabyte in every record."""
 
 
 def of_text(table: Table, text: Text) -> TableProfile:
     """The profile of an unpacked member, whether its header satisfies the contract or not."""
     line = _first_line(text.path, table)
-    header = line.cells if table.dialect.header and line.cells else None
+    readable = table.dialect.header and 0 < len(line.cells) <= MAX_COLUMNS
+    header = tuple(cell[:_SHOWN] for cell in line.cells) if readable else None
     names = _names(header, table)
     return TableProfile(
         table=table.name,

@@ -23,7 +23,8 @@ def judge(
     """Every check of every table, and the worst of them as verdict; a blank reason accepts no shrinking."""
     reason = (accept_shrink or "").strip()
     checks = [check for table in facts for check in _checks(table, limits, background, reason)]
-    checks += _vanished(facts, limits, background.current, reason)
+    if not background.sampled:
+        checks += _vanished(facts, limits, background.current, reason)
     if not facts:
         checks.append(
             Check(name="NotEmpty", outcome="fail", value=0, threshold=1, reason="there is no table to publish")
@@ -62,7 +63,8 @@ def _checks(facts: TableFacts, limits: DataQuality, background: Background, acce
     yield _header(facts)
     yield _not_empty(facts)
     yield _quarantine_budget(facts, limits)
-    yield from _shrink(facts.table.name, facts.rows, limits, background.current, accepted)
+    if not background.sampled:
+        yield from _shrink(facts.table.name, facts.rows, limits, background.current, accepted)
     yield from _required(facts, limits)
     yield from _refusals(facts)
     yield from _readable(facts)

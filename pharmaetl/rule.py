@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from pharmaetl.column import Fraction, Model, SnakeName
 from pharmaetl.mistakes import Mistake, refuse, repeated
@@ -20,7 +20,6 @@ RuleName = Literal[
     RowRule, KeyRule, CountRule, "ReferentialIntegrity", "DataFreshness", "SchemaMatch", ChangeRule
 ]  # fmt: skip
 Bound = str | int | float
-Sql = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 
 TODAY = re.compile(r"today(?:([+-])([0-9]{1,3}y|[0-9]{1,5}d))?")
 """`today`, or so many years or days from it: at most 999 years, so that the result is always a date."""
@@ -74,7 +73,7 @@ class Rule(Model):
         default=None,
         description="lowest and highest allowed value (dates as yyyy-MM-dd, `today+5y` allowed), length or count",
     )
-    condition: Sql | None = Field(
+    condition: str | None = Field(
         default=None, description="CustomSql: SQL condition on silver columns that every row must meet; null complies"
     )
     references: References | None = Field(default=None, description="ReferentialIntegrity: where the values must be")
@@ -88,7 +87,7 @@ class Rule(Model):
         description="RowCountChange, NullShareChange, DistinctCountChange: the largest change since the current "
         "version, as a share of what was (0.2 means 20 %)",
     )
-    where: Sql | None = Field(
+    where: str | None = Field(
         default=None, description="SQL condition on silver columns: the rows that the rule is about"
     )
     threshold: Fraction = Field(default=1.0, description="share of rows that must comply")
@@ -142,6 +141,9 @@ class Rule(Model):
         for key in ("condition", "references", "max_age_days", "max_change"):
             if key in _TAKES[self.rule] and getattr(self, key) is None:
                 yield Mistake(f"{self.rule} needs `{key}`", (key,))
+        for key in ("condition", "where"):
+            if (sql := getattr(self, key)) is not None and not sql.strip():
+                yield Mistake("a condition can't be blank", (key,))
         if self.matches is not None:
             yield from _pattern_mistakes(self.matches)
 

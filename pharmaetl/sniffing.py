@@ -1,7 +1,7 @@
 """How a delimited text is written, as far as its lines show it: delimiter, quoting, trailing delimiter, header row.
 
-Every delimiter that could be meant is tried by splitting the lines as a run would (`pharmaetl.records`); the one wins that
-gives nearly all lines the same number of fields, and the most of them. Why not csv.Sniffer: docs/decisions/0007-sniffing.md.
+Every delimiter that could be meant is tried by splitting the lines as a run would (`pharmaetl.records`); the one wins
+that gives nearly all lines the same number of fields, and many. Why not a library: docs/decisions/0007-sniffing.md.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _QUOTES = ('"', "'")
 _QUOTED_BY_HABIT = frozenset(",;")
 _NUMBER = re.compile(r"[+-]?[0-9]*[.,]?[0-9]+")
 _BARELY, _ENOUGH, _SURE, _NEARLY_ALL = 0.5, 0.7, 0.95, 0.99
-_SOME, _MOSTLY = 0.3, 0.8
+_SOME, _MOSTLY, _FEW = 0.3, 0.8, 3
 
 Cells = list[str]
 
@@ -81,7 +81,7 @@ def _described(trial: _Trial, why_quote: str) -> Sniffed | None:
     trailing, why_trailing = _trailing(rows, trial.fields)
     fields = trial.fields - trailing
     cut = [row[:fields] for row in rows if len(row) in {trial.fields, fields}]
-    if fields < 1 or len(cut) < 2:
+    if fields < (1 if trial.delimiter in _USUAL else 2) or len(cut) < 2:
         return None
     header, why_header = is_header([tidy(cell) for cell in cut[0]], cut[1:])
     dialect = Dialect(delimiter=trial.delimiter, quote=trial.quote, header=header, trailing_delimiter=trailing)
@@ -97,7 +97,8 @@ def _best_delimiter(lines: Sequence[str]) -> _Trial | None:
     if usual is not None and usual.share >= _ENOUGH:
         return usual
     single = sum(DATA.fullmatch(tidy(line)) is not None for line in lines) >= _MOSTLY * len(lines)
-    for tier in (() if single else (set(marks) - _USUAL - _UNLIKELY, set(marks) & _UNLIKELY)):
+    tiers = (set(marks) - _USUAL - _UNLIKELY, set(marks) & _UNLIKELY)
+    for tier in () if single or len(lines) < _FEW else tiers:
         best = _best(lines, sorted(tier))
         if best is not None and best.share >= _SURE:
             return best
@@ -137,6 +138,11 @@ def _is_plain(cell: str, quote: str) -> bool:
 
 def _split(lines: Sequence[str], delimiter: str, quote: str) -> Iterator[Cells | None]:
     """The cells of each record; None for one that can't be split so. A quoted value may span lines."""
+    yield from (cells for cells, _ in _records(lines, delimiter, quote))
+
+
+def _records(lines: Sequence[str], delimiter: str, quote: str) -> Iterator[tuple[Cells | None, int]]:
+    """The cells of each record, and how many lines it takes."""
     shape, at = Shape(delimiter, quote, 0), 0
     while at < len(lines):
         cells = cells_of(lines[at], shape)
@@ -144,8 +150,9 @@ def _split(lines: Sequence[str], delimiter: str, quote: str) -> Iterator[Cells |
         while cells is Rule.UNCLOSED_QUOTE and end < min(len(lines), at + MAX_RECORD_LINES):
             end += 1
             cells = cells_of("\n".join(lines[at:end]), shape)
-        at = end if isinstance(cells, list) else at + 1
-        yield cells if isinstance(cells, list) else None
+        taken = end - at if isinstance(cells, list) else 1
+        yield (cells if isinstance(cells, list) else None), taken
+        at += taken
 
 
 def _single_column(lines: Sequence[str]) -> Sniffed | None:
@@ -171,30 +178,31 @@ def _trailing(rows: Sequence[Cells], fields: int) -> tuple[bool, str]:
 
 def _quoting(best: _Trial, lines: Sequence[str], more: Sequence[str]) -> tuple[str, str]:
     """The quote character, "" where quote marks are data; and why."""
-    if best.quote == "'" and _evidence(best, "'"):
+    if best.quote == "'" and _evidence(best, "'", lines):
         return "'", "values stand in single quotes"
     marked = [*(line for line in lines if '"' in line), *more]
     habit = '"' if best.delimiter in _QUOTED_BY_HABIT else ""
     if not marked:
         return habit, "no quote mark was seen: " + ("quoted where one comes, as CSV does" if habit else "one is data")
     quoted = _trial(best.delimiter, '"', tuple(_split(marked, best.delimiter, '"')))
-    with_quotes = sum(row is not None and len(row) == best.fields for row in quoted.rows) if quoted else 0
+    records = _records(marked, best.delimiter, '"')
+    with_quotes = sum(taken for row, taken in records if row is not None and len(row) == best.fields)
     without = sum(line.count(best.delimiter) == best.fields - 1 for line in marked)
-    if quoted is not None and with_quotes >= without and _evidence(quoted, '"', marked):
+    if quoted is not None and with_quotes >= without and _evidence(quoted, '"', lines):
         return '"', "values stand in quote marks"
     if with_quotes == without:
-        return habit, 'a quote mark is ' + ("taken for quoting" if habit else "taken for data") + ": the file doesn't tell"
+        return habit, f"a quote mark is taken for {'quoting' if habit else 'data'}: the file doesn't tell"
     if with_quotes > without:
         return '"', "values stand in quote marks"
     return "", "a quote mark stands inside values: it is data"
 
 
-def _evidence(trial: _Trial, quote: str, lines: Sequence[str] = ()) -> bool:
-    """Do quotes do what they are for: hold a delimiter, a line break or a doubled quote, or stand around a whole column?"""
+def _evidence(trial: _Trial, quote: str, lines: Sequence[str]) -> bool:
+    """Do quotes do what they are for: hold a delimiter or a line break, or stand around a whole column?"""
     rows = [row for row in trial.rows if row is not None and len(row) == trial.fields]
     if any(trial.delimiter in cell or "\n" in cell for row in rows for cell in row):
         return True
-    raw = [line.split(trial.delimiter) for line in lines] or [list(row) for row in rows]
+    raw = [line.split(trial.delimiter) for line in lines]
     columns = zip(*[row for row in raw if len(row) == trial.fields], strict=True)
     return any(_wrapped(column, quote) for column in columns)
 

@@ -64,9 +64,7 @@ def survey(text: Path, name: str) -> Survey | None:
         reader.look_around(start)
         if not reader.records:
             return None
-        return Survey(
-            sniffed, header, header_raw, tuple(reader.records), reader.malformed, reader.whole, lines.cr_only
-        )
+        return Survey(sniffed, header, header_raw, tuple(reader.records), reader.malformed, reader.whole, lines.cr_only)
 
 
 def _refuse_unusable(header: tuple[str, ...], sniffed: Sniffed, name: str) -> None:

@@ -67,7 +67,7 @@ def guess_table(survey: Survey) -> TableGuess:
 
 
 def column_names(headers: Sequence[str]) -> list[str]:
-    """A name for each header: ASCII snake_case, unique, none of the lake's own; column_1, column_2 … without headers."""
+    """A name for each header: ASCII snake_case, unique, none of the lake's own; column_1 and so on without headers."""
     names: list[str] = []
     for number, header in enumerate(headers, start=1):
         name = snake_case(ascii_of(header))[:_LONGEST] if header else f"column_{number}"

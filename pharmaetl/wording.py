@@ -39,6 +39,8 @@ def mistake(item: Any) -> Mistake:
     if kind == "missing":
         field = _field_at(loc)
         return Mistake(f"{dotted(loc)} is missing", loc, (field.description if field else None) or "")
+    if kind == "value_error":
+        return Mistake(f"{dotted(loc)}: {item['ctx']['error']}", loc)
     if kind == "extra_forbidden":
         hint = _nearest(str(loc[-1]), _keys_at(loc[:-1]))
         return Mistake(f"{dotted(loc)} is no known key", loc, hint, of_key=True)

@@ -11,7 +11,7 @@ import typer
 from typer.main import get_command
 
 from pharmaetl import __version__
-from pharmaetl.cli import dataset, doctor, lineage, manifest, path, run, runs, status
+from pharmaetl.cli import dataset, doctor, lineage, manifest, path, quality, run, runs, status
 from pharmaetl.cli.failures import PROGRAM, failure_of
 from pharmaetl.cli.options import add, group, help_without_command
 from pharmaetl.cli.output import Output, prepare_streams
@@ -46,10 +46,11 @@ GROUPS = (
         (manifest.show, manifest.history, manifest.verify, manifest.rollback),
     ),
     ("runs", "What was done in a lake.", (runs.list_, runs.show, runs.resume)),
+    ("quality", "What the gate checks, and what it found.", (quality.show, quality.history, quality.export)),
     (
         "dataset",
         "The configs that say what there is to run.",
-        (dataset.list_, dataset.show, dataset.validate, dataset.schema, dataset.drift, dataset.accept),
+        (dataset.list_, dataset.show, dataset.validate, dataset.schema, dataset.new, dataset.drift, dataset.accept),
     ),
 )
 

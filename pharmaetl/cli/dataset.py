@@ -29,6 +29,15 @@ Columns = Annotated[
     typer.Option("--column", metavar="NAME", help="Only this header; again for more.", show_default=False),
 ]
 
+NewName = Annotated[
+    str,
+    typer.Argument(metavar="ORG/NAME", help="Who publishes the data, and the dataset's name.", show_default=False),
+]
+From = Annotated[
+    str, typer.Option("--from", metavar="PATH|URL", help="A real file of it: zip, gz or plain.", show_default=False)
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what an earlier `dataset new` wrote.")]
+
 
 def list_(session: Session) -> None:
     """List the datasets that can be run."""
@@ -66,6 +75,20 @@ def schema(session: Session) -> None:
     from pharmaetl import api
 
     session.show(views.schema(api.schema()))
+
+
+def new(session: Session, dataset: NewName, source: From, force: Force = False) -> None:
+    """Look at a real file and write a dataset's folder: config, README, sample and test.
+
+    `run` works on it at once. Delimiter, quoting, encoding, header, column types and formats and the key are guessed
+    from the data; README.md says why, and what to check. The folder goes below --datasets, else the nearest datasets/
+    up from here, else a new ./datasets.
+    """
+    from pharmaetl import api
+
+    if not source.strip():
+        raise UsageError("--from is empty", hint="give it a path or URL")
+    session.show(views.created(api.new_dataset(session.place, dataset, source, force)))
 
 
 def drift(session: Session, dataset: DatasetArgument, source: Source = None) -> None:

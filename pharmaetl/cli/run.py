@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -77,8 +78,6 @@ def run(
     the last published version stays as it is. Several run one after the other, on one engine; one that fails stops
     no other, and the exit code is the worst of them.
     """
-    from pharmaetl import api
-    from pharmaetl.cli.progress import watching
 
     names = _names(session, chosen, every)
     if len(names) > 1 and wanted.source is not None:
@@ -86,9 +85,7 @@ def run(
     if dry_run:
         _plan(session, names, wanted)
     elif len(names) == 1:
-        with watching(session.output) as watch:
-            record = api.run(session.place, names[0], wanted.options(), watch)
-        session.show(views.finished(record))
+        _run_one(session, names[0], wanted)
     else:
         _run_each(session, names, wanted)
 
@@ -99,6 +96,23 @@ def _names(session: Session, chosen: list[str] | None, every: bool) -> list[str]
     from pharmaetl import api
 
     return list(dict.fromkeys(chosen)) if chosen else api.dataset_names(session.place)
+
+
+def _run_one(session: Session, name: str, wanted: Wanted) -> None:
+    """Run one dataset. A failed run's record is data too: with `--json` it is on stdout, beside the error on stderr."""
+    from pharmaetl import api
+    from pharmaetl.cli.progress import watching
+
+    try:
+        with watching(session.output) as watch:
+            record = api.run(session.place, name, wanted.options(), watch)
+    except PharmaetlError as error:
+        if session.as_json and error.run_id is not None:
+            # where the record can't be read either, the error alone has to do
+            with suppress(PharmaetlError):
+                session.show(views.finished(api.run_record(session.place, error.run_id)))
+        raise
+    session.show(views.finished(record))
 
 
 def _run_each(session: Session, names: list[str], wanted: Wanted) -> None:

@@ -109,12 +109,7 @@ def _derived(column: ColumnSpec) -> Column:
     if column.derived == "before":
         return F.when(at > 0, F.substring_index(text, column.separator, 1)).otherwise(text)
     if column.derived == "after":
-        return F.when(
-            at > 0,
-            F.expr(
-                f"substr(`{column.source}`, instr(`{column.source}`, '{column.separator}') + {len(column.separator)})"
-            ),
-        )
+        return F.when(at > 0, text.substr(at + F.lit(len(column.separator)), F.length(text)))
     return {"ndc11": ndc.ndc11, "ndc9": ndc.ndc9, "code_type": ndc.code_type}[column.derived or ""](text)
 
 
@@ -162,7 +157,13 @@ def _ndc11_problem(served: Column, column: ColumnSpec) -> Column:
     code = F.col(column.code_column)
     computed, kind = ndc.ndc11(code), ndc.code_type(code)
     no_digits = ~F.coalesce(served, F.lit("")).rlike(r"^[0-9]{11}\z")
-    return F.when(computed.isNotNull(), F.when(served != computed, F.lit("ndc11_mismatch"))).when(
+    return F.when(
+        computed.isNotNull(),
+        F.when(
+            served != computed,
+            F.when(F.coalesce(ndc.ndc11(served), F.lit("")) != computed, F.lit("ndc11_mismatch")),
+        ),
+    ).when(
         code.isNotNull(),
         F.when(kind == "NDC", F.concat(F.lit("ndc_"), ndc.reason(code))).when(
             (kind == "unknown") & no_digits, F.lit("ndc_unknown_code")
@@ -170,7 +171,19 @@ def _ndc11_problem(served: Column, column: ColumnSpec) -> Column:
     )
 
 
-def record_hash(names: list[str]) -> Column:
-    """SHA-256 over the business columns in order, as text, with a separator and a marker for null."""
-    parts = [F.coalesce(F.col(name).cast("string"), F.lit(NULL_MARKER)) for name in names]
+def record_hash(names: list[str], decimals: frozenset[str] = frozenset()) -> Column:
+    """SHA-256 over the business columns in order, as text, with a separator and a marker for null.
+
+    `decimals`: those of the columns that are decimal(28, 8).
+    """
+    texts = [decimal_text(F.col(name)) if name in decimals else F.col(name).cast("string") for name in names]
+    parts = [F.coalesce(text, F.lit(NULL_MARKER)) for text in texts]
     return F.sha2(F.concat_ws(FIELD_SEPARATOR, *parts), 256)
+
+
+def decimal_text(value: Column) -> Column:
+    """A decimal(28, 8) with all its places. A plain cast gives 0E-8 for zero on JVM Spark, 0.00000000 on Sail."""
+    small = F.when(F.abs(value) < F.lit("0.000001").cast("decimal(28,8)"), F.abs(value))
+    units = (small * F.lit(100_000_000)).cast("bigint").cast("string")
+    sign = F.when(value < F.lit(0), "-").otherwise("")
+    return F.when(small.isNotNull(), F.concat(sign, F.lit("0."), F.lpad(units, 8, "0"))).otherwise(value.cast("string"))

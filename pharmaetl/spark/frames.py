@@ -21,6 +21,8 @@ LINE, RUN_ID, SOURCE_SHA256, SOURCE_FILE, RECORD_HASH = (
 )
 _SERVED, _WHY, _TWIN = "meta_served_", "meta_why_", "meta_twin"
 _REFUSED = "refused"
+_FINDING = frozenset({"rule", "column", "value", "raw"})
+"""Quarantine's own columns."""
 
 
 def bronze(records: DataFrame, *, run_id: str, source_sha256: str, source_file: str, line_breaks: bool) -> DataFrame:
@@ -135,8 +137,13 @@ def refused(problem_rows: DataFrame) -> DataFrame:
 
 
 def quarantine(refused_rows: DataFrame) -> DataFrame:
-    """The refused rows as served, with rule and source line; `raw` is for records that could not be split."""
-    return refused_rows.select(LINE, "rule", "column", "value", _nothing().alias("raw"), "served.*")
+    """The refused rows as served, with rule and source line; `raw` is for records that could not be split.
+
+    A column of the source that is called as one of these four is `served_<name>` here.
+    """
+    names = refused_rows.select("served.*").columns
+    served = [F.col(f"served.{name}").alias(f"served_{name}" if name in _FINDING else name) for name in names]
+    return refused_rows.select(LINE, "rule", "column", "value", _nothing().alias("raw"), *served)
 
 
 def malformed(rejects: DataFrame, like: DataFrame) -> DataFrame:
@@ -162,21 +169,22 @@ def twins(rows: DataFrame) -> DataFrame:
 
 
 def numbered_twins(rows: DataFrame, doubled: DataFrame) -> DataFrame:
-    """The rows whose hash others have too, with `copy`: 1 for the first of equal rows by source line, then 2, 3, …"""
+    """The rows whose hash others have too, with `meta_copy`: 1 for the first of equal rows by source line, then 2, …"""
     order = Window.partitionBy(RECORD_HASH).orderBy(LINE)
     suspects = rows.join(F.broadcast(doubled), _TWIN, "left_semi")
-    return suspects.withColumn("copy", F.row_number().over(order))
+    return suspects.withColumn("meta_copy", F.row_number().over(order))
 
 
 def distinct_rows(rows: DataFrame, doubled: DataFrame) -> DataFrame:
     """One of each: rows without a twin as they are, of equal rows the first by source line."""
     single = rows.join(F.broadcast(doubled), _TWIN, "left_anti")
-    return single.unionByName(numbered_twins(rows, doubled).where("copy = 1").drop("copy"))
+    return single.unionByName(numbered_twins(rows, doubled).where("meta_copy = 1").drop("meta_copy"))
 
 
 def with_record_hash(rows: DataFrame, names: tuple[str, ...]) -> DataFrame:
     """Adds record_hash over the business columns."""
-    return rows.withColumn(RECORD_HASH, record_hash(list(names)))
+    decimals = frozenset(name for name, kind in rows.dtypes if kind.startswith("decimal"))
+    return rows.withColumn(RECORD_HASH, record_hash(list(names), decimals))
 
 
 def silver(rows: DataFrame, names: tuple[str, ...], run_id: str) -> DataFrame:

@@ -82,7 +82,7 @@ def silver(session: SparkSession, job: SilverJob) -> dict[str, Any]:
     doubled = frames.twins(rows)
     duplicates = 0
     if doubled.limit(1).collect():
-        duplicates = int(frames.numbered_twins(rows, doubled).where("copy > 1").count())
+        duplicates = int(frames.numbered_twins(rows, doubled).where("meta_copy > 1").count())
         rows = frames.distinct_rows(rows, doubled)
     published = frames.silver(rows, table.names, job.run_id)
     kept = job.rows - refused - duplicates

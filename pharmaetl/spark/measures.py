@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pharmaetl.spark import rules
+from pharmaetl.spark.columns import decimal_text
 from pharmaetl.spark.frames import RECORD_HASH
 from pharmaetl.spark.spec import TableSpec
 
@@ -48,8 +49,9 @@ def _aggregates(table: TableSpec) -> list[Column]:
     for i, column in enumerate(table.columns):
         aggregates.append(F.count(column.name).alias(f"filled_{i}"))
         if column.type in _ORDERED:
-            aggregates.append(F.min(column.name).cast("string").alias(f"min_{i}"))
-            aggregates.append(F.max(column.name).cast("string").alias(f"max_{i}"))
+            for name, value in (("min", F.min(column.name)), ("max", F.max(column.name))):
+                text = decimal_text(value) if column.type == "decimal" else value.cast("string")
+                aggregates.append(text.alias(f"{name}_{i}"))
         elif column.type in _TEXTS and column.derived != "list":
             aggregates.append(F.max(F.length(column.name)).alias(f"longest_{i}"))
     for index, rule in enumerate(table.rules):

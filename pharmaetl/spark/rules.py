@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import reduce
 from typing import Any
 
@@ -66,5 +67,6 @@ def _allowed(column: Column, rule: RuleSpec, table: TableSpec) -> Column:
 
 def _literal(value: Any, rule: RuleSpec, table: TableSpec) -> Column:
     kind = next(column.type for column in table.columns if column.name == rule.column)
-    text = F.lit(str(value))
+    # a float's own text may have an exponent, which engines read differently
+    text = F.lit(f"{Decimal(str(value)):f}" if isinstance(value, float) else str(value))
     return text.cast(_CASTS[kind]) if kind in _CASTS else text

@@ -86,6 +86,14 @@ def test_an_error_is_a_reason_and_a_hint_on_stderr(fake: Any, piped: Run) -> Non
     assert answer.err == "error: lake s4://x is no URL\nhint: use a path or s3://bucket/prefix\n"
 
 
+def test_with_json_the_record_of_a_failed_run_is_on_stdout(fake: Any, piped: Run) -> None:
+    failed = errors.GateError("too few rows", run_id=given.FAILED_RUN)
+    fake.gives(run=failed, run_record=given.FAILED)
+    answer = piped("run", "nsde", "--json")
+    assert (answer.code, json.loads(answer.out)["outcome"]) == (4, "failed")
+    assert json.loads(answer.err)["error"]["run_id"] == given.FAILED_RUN
+
+
 def test_with_json_an_error_is_one_object_on_stderr(fake: Any, piped: Run) -> None:
     fake.gives(run=errors.GateError("too few rows", hint="--accept-shrink REASON", run_id=given.FAILED_RUN))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cli_literals as given
+import drift_literals as changed
 import pytest
 
 from pharmaetl import api
@@ -47,6 +48,9 @@ SCREENS: dict[str, tuple[str, dict[str, Any]]] = {
     "runs_show_failed": (f"runs show {given.FAILED_RUN}", {"run_record": given.FAILED}),
     "dataset_list": ("dataset list", {"datasets": (given.DATASET,)}),
     "dataset_show": ("dataset show nsde", {"dataset_config": given.CONFIG}),
+    "dataset_drift": ("dataset drift nsde", {"drift": changed.REPORT}),
+    "dataset_drift_first": ("dataset drift nsde", {"drift": changed.FIRST}),
+    "dataset_accept": ("dataset accept nsde --reason announced", {"accept": changed.ACCEPTANCE}),
     "lineage": ("lineage nsde", {"lineage": given.LINEAGE}),
     "doctor": ("doctor", {"doctor": given.DIAGNOSES}),
 }

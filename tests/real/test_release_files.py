@@ -92,7 +92,9 @@ def test_digests_are_the_same_on_every_engine(published: Published) -> None:
     known = json.loads(DIGESTS.read_text("utf-8"))
     found = {table.name: table.digest for table in published.entry.tables}
     if os.environ.get("PHARMAETL_UPDATE_GOLDEN"):
-        DIGESTS.write_text(json.dumps({**known, published.source.name: found}, indent=2, sort_keys=True) + "\n", "utf-8")
+        DIGESTS.write_text(
+            json.dumps({**known, published.source.name: found}, indent=2, sort_keys=True) + "\n", "utf-8"
+        )
         return
     assert found == known[published.source.name]
 

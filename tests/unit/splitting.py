@@ -19,7 +19,7 @@ RRF = Dialect(delimiter="|", quote="", header=False, trailing_delimiter=True)
 class Result:
     """What came of a text."""
 
-    rows: list[tuple[int, ...] | Any]
+    rows: list[Any]
     """Line and values of each record, line breaks inside values as in the source."""
     rejects: list[tuple[int, str, str]]
     """Line, rule and shown text of each refused record."""

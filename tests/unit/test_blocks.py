@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import assume, given, settings
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 from splitting import CSV, RRF, TSV, Result, splitting
 
 from pharmaetl import delimited
+from pharmaetl.blocks import Pattern, rows_of
 from pharmaetl.config import Dialect
+from pharmaetl.records import Shape
 
 PIECES = [
     "a", "b", "é", " ", "\t", "\\", "#", ",", ",", ",", "|", '"', '"', '""', '","', ',"', '",', ',""', '"a","b"',
@@ -96,18 +99,19 @@ def test_blocks_give_what_single_records_give_on_damaged_rows(
     assert_same(folder, text, CSV, 10, size)
 
 
+QUOTING: list[Literal[0, 1, 2]] = [csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]
 VALUES = st.text(st.sampled_from("ab,\"é \t\\'\r\n"), max_size=8)
 
 
 @settings(max_examples=300, deadline=None)
 @given(
     table=st.integers(1, 5).flatmap(lambda width: st.lists(st.tuples(*[VALUES] * width), max_size=20)),
-    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
+    quoting=st.sampled_from(QUOTING),
     end=st.sampled_from(["\n", "\r\n"]),
     size=st.sampled_from([0, 30, 4096]),
 )
 def test_what_the_csv_module_writes_comes_back(
-    folder: Path, table: list[tuple[str, ...]], quoting: int, end: str, size: int
+    folder: Path, table: list[tuple[str, ...]], quoting: Literal[0, 1, 2], end: str, size: int
 ) -> None:
     out = io.StringIO(newline="")
     csv.writer(out, quoting=quoting, lineterminator=end).writerows(table)
@@ -129,6 +133,33 @@ def test_what_is_taken_for_a_row_is_what_the_csv_module_reads(folder: Path, text
         return
     for line, *values in result.rows:
         assert values == next(csv.reader([lines[line - 1]], strict=True)), line
+
+
+@pytest.mark.parametrize(
+    ("block", "rows"),
+    [
+        ("a,b\nc,\n", ["a|b", "c|"]),
+        ('a,"b"\r\n"c","d"\r\n', ["a|b", "c|d"]),
+        ('"a, b","c"\n"","d,"\n', ["a, b|c", "|d,"]),
+        ('a,"b, c"\n' + "x" * 99 + ",y\n", ["a|b, c", "x" * 99 + "|y"]),
+        ('a,"b ""c"""\n"""d""",e\n', ['a|b "c"', '"d"|e']),
+        ('",",b\n"a"",""b",c\n' + "x" * 400 + ",y\n", [",|b", 'a","b|c', "x" * 400 + "|y"]),
+        ('"a,b"\nc,d\n', None),
+        ('"a",b"\n"c,d"\n', None),
+        ('a,"b"x\nc,d\n', None),
+        ('a,"b\nc"\nd,e\n', None),
+        ("a,b\r\nc,d\n", None),
+        ("a\rb,c\n", None),
+        ("a,b\n\nc,d\n", None),
+        ("a,b\0\n", None),
+        ("a\x1fb\n", None),
+    ],
+)
+def test_an_ordinary_block_is_read_at_once_and_no_other(block: str, rows: list[str] | None) -> None:
+    pattern = Pattern.of(Shape(",", '"', 2))
+    assert pattern is not None
+    expected = None if rows is None else [row.replace("|", "\x1f").encode() for row in rows]
+    assert rows_of(block.encode(), pattern) == expected
 
 
 @pytest.mark.parametrize("block_bytes", [0, 4096, 65536, 256 * 1024])

@@ -164,6 +164,35 @@ def test_a_secret_in_the_source_url_is_refused_without_being_repeated(url: str) 
     ]
 
 
+def test_every_edition_has_a_source_of_its_own() -> None:
+    full = "https://example.org/full.zip?apiKey=${UMLS_API_KEY}"
+    wrong = {"full": "ftp://example.org/a.zip", "key": "https://example.org/full.zip?apiKey=hunter2"}
+
+    assert accepted(a_config(editions={"full": full})).url_of("full") == full
+    assert accepted(a_config(editions={"full": full})).url_of(None) == "https://example.org/codes.zip"
+    assert refused(a_config(editions=wrong)) == [
+        "editions.full: ftp URLs are not supported: use https, http, file or a path",
+        "editions.key: a key, user name or password stands in the URL "
+        "(put ${NAME} there and set NAME in the environment)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("release_date", "said"),
+    [
+        ({"matches": "Readme_([0-9]{8}"}, "matches: not a regular expression: missing ), unterminated subpattern "
+                                          "at position 7"),
+        ({"matches": "Readme_[0-9]{8}"}, "matches: needs a group (…) around the date"),
+        ({"matches": "([0-9]{8})", "format": "MMddyy"}, "format: 'yy' in date format 'MMddyy': only yyyy, M, MM, MMM, "
+                                                        "MMMM, d and dd are known"),
+        ({"format": "MMddyyyy"}, "matches is missing (regular expression over member names, whose first group is the "
+                                 "date)"),
+    ],
+)  # fmt: skip
+def test_a_release_date_that_cannot_be_found_is_refused(release_date: dict[str, str], said: str) -> None:
+    assert refused(a_config(release_date=release_date)) == [f"release_date.{said}"]
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [

@@ -208,6 +208,8 @@ SOUND = a_config(
         ],
     ),
     data_quality={"critical_null_threshold": 0.1, "required_columns": ["ndc11"]},
+    editions={"full": "https://example.org/full.zip"},
+    release_date={"matches": "Readme_([0-9]{8})", "format": "MMddyyyy"},
 )
 
 
@@ -246,7 +248,7 @@ def test_any_text_is_a_config_or_refused_with_a_place_inside_of_it(text: str) ->
     parsed_or_refused(text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(paths_in(SOUND)), nested(finite | st.floats())), min_size=1, max_size=3),
     st.sampled_from([None, 2]),

@@ -36,10 +36,10 @@ def test_line_numbers_run_on_beyond_a_thousand(tmp_path: Path) -> None:
     assert result.rows == [(number, str(number), "x") for number in range(1, 12_346)]
 
 
-def test_a_header_alone_gives_no_rows(tmp_path: Path) -> None:
-    for text in ("id,name", "id,name\r\n", "id,name\n\n"):
-        result = splitting(tmp_path, text, CSV_WITH_HEADER, 2)
-        assert (result.split.header, result.rows, result.rejects) == (("id", "name"), [], [])
+@pytest.mark.parametrize("text", ["id,name", "id,name\r\n", "id,name\n\n"])
+def test_a_header_alone_gives_no_rows(text: str, tmp_path: Path) -> None:
+    result = splitting(tmp_path, text, CSV_WITH_HEADER, 2)
+    assert (result.split.header, result.split.rows_read) == (("id", "name"), 0)
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,8 @@ def test_blank_lines_are_counted_and_are_no_rows(tmp_path: Path) -> None:
     ],
 )
 def test_a_csv_record_keeps_its_values_exactly(record: str, values: tuple[str, ...], tmp_path: Path) -> None:
-    neighbours = ("0", "before", "it"), ("9", "behind", "it")
     result = splitting(tmp_path, f"0,before,it\r\n{record}\r\n9,behind,it\r\n", CSV, 3)
-    assert result.values == [neighbours[0], values, neighbours[1]]
+    assert result.values == [("0", "before", "it"), values, ("9", "behind", "it")]
 
 
 @pytest.mark.parametrize(
@@ -178,8 +177,7 @@ def test_an_open_quote_costs_its_own_row_and_not_the_rest_of_the_file(tmp_path: 
     rows[199] = '"200,x,y\r\n'
     result = splitting(tmp_path, "".join(rows), CSV, 3)
     assert result.refused == [(100, "unclosed_quote"), (200, "unclosed_quote")]
-    kept = [number for number in range(1, 400) if number not in {100, 200}]
-    assert result.rows == [(number, str(number), f"x, {number}", "y") for number in kept]
+    assert result.rows == [(n, str(n), f"x, {n}", "y") for n in range(1, 400) if n not in {100, 200}]
 
 
 def test_an_open_quote_in_the_last_row_costs_that_row(tmp_path: Path) -> None:
@@ -234,13 +232,12 @@ def test_a_malformed_rrf_record_is_refused_alone(record: str, rule: str, tmp_pat
 def test_quotes_backslashes_and_empty_fields_are_data_in_rrf(tmp_path: Path) -> None:
     text = '"a|b"|c\\|\n\\"||\\\\|\n|"||\n|||\n'
     expected = [('"a', 'b"', "c\\"), ('\\"', "", "\\\\"), ("", '"', ""), ("", "", "")]
-    assert splitting(tmp_path, text, RRF, 3).values == expected
-    assert splitting(tmp_path, text.replace("\n", "\r\n"), RRF, 3).values == expected
+    for served in (text, text.replace("\n", "\r\n")):
+        assert splitting(tmp_path, served, RRF, 3).values == expected
 
 
 def test_an_rrf_file_cut_off_in_a_row_loses_that_row(tmp_path: Path) -> None:
-    result = splitting(tmp_path, "1|a|b|\n2|a|b|\n3|a", RRF, 3)
-    assert (len(result.rows), result.refused) == (2, [(3, "field_count")])
+    assert splitting(tmp_path, "1|a|b|\n2|a|b|\n3|a", RRF, 3).refused == [(3, "field_count")]
 
 
 def test_quotes_are_data_in_tsv_and_a_tab_too_many_is_a_field_too_many(tmp_path: Path) -> None:
@@ -253,6 +250,11 @@ def test_a_record_that_is_too_long_costs_no_more_than_itself(tmp_path: Path) -> 
     result = splitting(tmp_path, f"1,a\n2,{'x' * 20_000_000}\n3,c\n", CSV, 2)
     assert result.rows == [(1, "1", "a"), (3, "3", "c")]
     assert result.rejects == [(2, "record_too_long", "2," + "x" * 1998)]
+    over_lines = splitting(tmp_path, f'1,"{"x" * 90}\n12345"\n2,"{"x" * 90}\n123456"\n', CSV, 2, max_record_bytes=100)
+    assert (over_lines.values, over_lines.split.rules) == (
+        [("1", "x" * 90 + "\n12345")],
+        {"bad_quote": 1, "unclosed_quote": 1},
+    )
     longest = splitting(tmp_path, f"1,{'x' * 98}\r\n2,{'x' * 99}\r\n3,c\r\n", CSV, 2, max_record_bytes=100)
     assert (longest.refused, [row[0] for row in longest.rows]) == ([(2, "record_too_long")], [1, 3])
 
@@ -272,6 +274,11 @@ def test_a_limit_stops_after_so_many_records(limit: int, tmp_path: Path) -> None
     assert sorted([row[0] for row in result.rows] + [line for line, _ in result.refused]) == [
         *range(2, 2 + min(limit, 50))
     ]
+
+
+def test_a_limit_is_kept_where_many_records_are_read_at_once(tmp_path: Path) -> None:
+    assert splitting(tmp_path, "1,a\n" * 100, CSV, 2, limit=7).split.rows_read == 7
+    assert splitting(tmp_path, "1,a\r2,b\r3,c\n4,d\n", CSV, 2, limit=2).values == [("1", "a"), ("2", "b")]
 
 
 def test_a_delimiter_of_several_bytes_works_too(tmp_path: Path) -> None:

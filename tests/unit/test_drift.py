@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,10 @@ def test_each_header_is_in_one_rename_at_most_and_the_likest_pair_wins() -> None
     before = a_profile(("Start Date", "End Date"))
     after = {"header": ("Start Date 1", "Date"), "fields": 2}
 
-    assert [(d[2], d[3]) for d in found(before=before, **after)] == [("Start Date", "Start Date 1"), ("End Date", "Date")]
+    assert [(d[2], d[3]) for d in found(before=before, **after)] == [
+        ("Start Date", "Start Date 1"),
+        ("End Date", "Date"),
+    ]
 
 
 def test_a_file_without_a_header_row_has_no_header_drift() -> None:
@@ -225,6 +229,8 @@ TEXTS: list[tuple[dict[str, Any], bytes, str, dict[str, Any]]] = [
     ({"format": "tsv"}, b"Item Code\tNDC11\t\n", "utf-8", {"header": ("Item Code", "NDC11"),
                                                            "trailing_delimiter": True}),
     ({}, b"no header at all\n", "utf-8", {"header": ("no header at all",), "missing": ("item_code", "ndc11")}),
+    ({}, b"x," * 1000 + b"x\n", "utf-8", {"header": None, "names": (), "fields": 1001}),
+    ({}, b"x" * 900 + b",NDC11\n", "utf-8", {"header": ("x" * 200, "NDC11"), "names": (None, "ndc11")}),
     ({}, b"\n", "utf-8", {"header": None, "names": (), "fields": None}),
 ]  # fmt: skip
 
@@ -235,7 +241,7 @@ def test_a_file_s_profile_is_what_its_first_line_and_its_bytes_say(
 ) -> None:
     columns = [{"name": "item_code", "source": "Item Code"}, {"name": "ndc11", "source": "NDC11"}]
     columns += [{"name": "note", "source": "Note", "optional": True}] if config.get("format") != "rrf" else []
-    table = Table.model_validate_json(__import__("json").dumps({"name": "drugs", "columns": columns, **config}))
+    table = Table.model_validate_json(json.dumps({"name": "drugs", "columns": columns, **config}))
     (tmp_path / "drugs.txt").write_bytes(data)
     text = Text("drugs.txt", tmp_path / "drugs.txt", len(data), 0, "", encoding, 0)
 

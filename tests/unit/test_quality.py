@@ -270,6 +270,15 @@ def test_a_failed_null_check_names_column_and_counts() -> None:
     assert check.reason == "500 of 1000 rows are null"
 
 
+def test_the_few_rows_of_a_sample_have_not_shrunk() -> None:
+    sampled = background(published(codes=1000, packages=50), sampled=True)
+
+    verdict = quality.judge([facts(10)], LIMITS, sampled, None)
+
+    assert verdict.verdict == "pass"
+    assert "ShrinkGuard" not in {check.name for check in verdict.checks}
+
+
 def test_a_required_column_is_looked_for_in_the_tables_that_have_it() -> None:
     other = facts(name="other", measures={"columns": {"product_id": {"nulls": 1000}}})
 

@@ -51,6 +51,14 @@ def flipped(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :]
 
 
+def with_gap(data: bytes, size: int) -> bytes:
+    """The zip with bytes between its last member and the directory."""
+    at, end = data.index(b"PK\x01\x02"), data.rindex(b"PK\x05\x06")
+    offset = struct.pack("<L", at + size)
+    return data[:at] + bytes(size) + data[at : end + 16] + offset + data[end + 20 :]
+
+
+BYTES_LEFT_OVER = tampered(with_gap(SOUND, 5), COMPRESSED, number_in(SOUND, COMPRESSED) + 5)
 UNDERSTATED = tampered(tampered(STORED, SIZE, 100), CRC32, 0x12345678)
 DEFLATED_UNDERSTATED = tampered(SOUND, SIZE, 100)
 LONGER_THAN_ITS_PLACE = tampered(STORED, COMPRESSED, number_in(STORED, COMPRESSED) + 1)
@@ -91,6 +99,7 @@ REFUSED = {
     "understated size, deflated": (DEFLATED_UNDERSTATED, "more than the 100 bytes"),
     "overstated size": (tampered(SOUND, SIZE, len(ROWS) + 1), "bytes instead of the"),
     "understated compressed size": (tampered(SOUND, COMPRESSED, 500), "cut off"),
+    "bytes behind compressed data": (BYTES_LEFT_OVER, "left over after its compressed data"),
     "overlapping members": (LONGER_THAN_ITS_PLACE, r"data\.csv and more\.csv overlap"),
     "member over the directory": (INTO_THE_DIRECTORY, r"more\.csv overlaps the zip's directory"),
     "part of several disks": (with_end_field(SOUND, 4, 1), "multi-disk"),

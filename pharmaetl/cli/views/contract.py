@@ -28,18 +28,22 @@ def drifted(report: DriftReport) -> Screen:
         ("dataset", report.dataset),
         ("source", report.source),
         ("run", report.run_id or Toned("none: the file was only looked at", "dim")),
-        ("against", report.against or Toned("nothing is published", "dim")),
+        ("against", report.against or Toned("nothing was published before", "dim")),
     )
+    return Screen(data, (Facts(pairs), changes(report.drift)), _next(report.dataset, report.run_id, report.drift))
+
+
+def changes(found: Sequence[Drift]) -> Table:
+    """Differences, one a row."""
     columns = (
         Column("change"),
         Column("severity"),
         Column("table", drop=2),
-        Column("column"),
+        Column("column", wrap=True),
         Column("what", wrap=True),
     )
-    rows = tuple((drift.kind, toned(drift.severity), drift.table, drift.column, drift.detail) for drift in report.drift)
-    table = Table(columns, rows, "no drift")
-    return Screen(data, (Facts(pairs), table), _next(report.dataset, report.run_id, report.drift))
+    rows = tuple((drift.kind, toned(drift.severity), drift.table, drift.column, drift.detail) for drift in found)
+    return Table(columns, rows, "no drift")
 
 
 def _next(dataset: str, run_id: str | None, found: Sequence[Drift]) -> str:

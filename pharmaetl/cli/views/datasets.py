@@ -11,6 +11,8 @@ from pharmaetl.cli.screen import Column, Facts, Lines, Part, Screen, Table, Valu
 
 if TYPE_CHECKING:
     from pharmaetl.api import DatasetView, Validation
+    from pharmaetl.onboarding import NewDataset
+    from pharmaetl.scaffold_readme import TableNotes
 
 
 def listed(views: Sequence[DatasetView]) -> Screen:
@@ -21,12 +23,73 @@ def listed(views: Sequence[DatasetView]) -> Screen:
         Column("cadence"),
         Column("tables", wrap=True, drop=2),
         Column("description", wrap=True, drop=1),
+        Column("path", wrap=True, drop=3),
     )
     rows = tuple(
-        (view.dataset, view.organization, view.cadence, ", ".join(view.tables), view.description) for view in views
+        (view.dataset, view.organization, view.cadence, ", ".join(view.tables), view.description, view.path)
+        for view in views
     )
     follow_up = f"run {views[0].dataset}" if views else ""
     return Screen({"datasets": [asdict(view) for view in views]}, (Table(columns, rows, "no datasets"),), follow_up)
+
+
+def created(new: NewDataset) -> Screen:
+    """What `dataset new` made: where it is, what it took each column for, and what a person should check."""
+    made = " (made just now: there was none up from here)" if new.made_folder else ""
+    facts: list[tuple[str, Value]] = [
+        ("dataset", new.dataset),
+        ("datasets folder", f"{new.folder.parent.parent}{made}"),
+        *(("wrote", str(path)) for path in new.files),
+        *(("check", remark) for remark in new.checks),
+    ]
+    data = {
+        "dataset": new.dataset,
+        "organization": new.organization,
+        "path": str(new.folder),
+        "made_datasets_folder": new.made_folder,
+        "files": [str(path) for path in new.files],
+        "tables": [_guessed(table) for table in new.tables],
+        "checks": list(new.checks),
+    }
+    parts = [part for table in new.tables for part in _guess_parts(table)]
+    return Screen(data, (Facts(tuple(facts)), *parts), f"run {new.dataset}")
+
+
+def _guess_parts(table: TableNotes) -> tuple[Part, Part]:
+    seen = _guessed(table)
+    facts = tuple(
+        (f"{table.name}.{name}", str(value)) for name, value in seen.items() if name not in {"name", "columns"}
+    )
+    columns = (Column("column"), Column("type"), Column("format"), Column("why", wrap=True, drop=1))
+    rows = tuple((column["name"], column["type"], column["format"], column["why"]) for column in seen["columns"])
+    return Facts(facts), Table(columns, rows)
+
+
+def _guessed(table: TableNotes) -> dict[str, Any]:
+    dialect, guess = table.survey.sniffed.dialect, table.guess
+    return {
+        "name": table.name,
+        "member": table.member,
+        "records_looked_at": len(table.survey.records) + table.survey.malformed,
+        "all_records": table.survey.whole,
+        "encoding": table.encoding,
+        "delimiter": dialect.delimiter,
+        "quote": dialect.quote,
+        "header": dialect.header,
+        "trailing_delimiter": dialect.trailing_delimiter,
+        "key": list(guess.key),
+        "columns": [
+            {
+                "name": column.name,
+                "source": column.settings.get("source"),
+                "type": column.settings.get("type", "string"),
+                "format": column.settings.get("format"),
+                "why": column.why,
+                "check": column.check,
+            }
+            for column in guess.columns
+        ],
+    }
 
 
 def shown(config: Mapping[str, Any]) -> Screen:

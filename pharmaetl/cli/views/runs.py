@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pharmaetl.cli import quantities
 from pharmaetl.cli.screen import Column, Facts, Part, Screen, Table, Toned, Value, toned
+from pharmaetl.cli.views.contract import changes
 
 if TYPE_CHECKING:
     from pharmaetl.api import Attempt
@@ -60,6 +61,8 @@ def finished_each(attempts: Sequence[tuple[Attempt, Failure | None]]) -> Screen:
 def shown(record: RunRecord) -> Screen:
     """Everything that a run record holds."""
     parts = [_facts(record), *_tables(record.tables), *_rules(record.tables), *_checks(record.quality, every=True)]
+    # the gate's checks say it, too, where the run came that far
+    parts += [changes(record.drift)] if record.drift and not record.quality else []
     parts += [_steps(record.steps)] if record.steps else []
     follow_up = f"lineage {record.run_id}" if record.outcome == "published" else ""
     return Screen(record.model_dump(mode="json"), tuple(parts), follow_up)
@@ -206,8 +209,11 @@ def _rules(tables: Sequence[TableResult]) -> list[Part]:
 def _checks(quality: Quality | None, *, every: bool) -> list[Part]:
     """The gate's checks; unless every one is wanted, only those that did not pass."""
     checks = [check for check in (quality.checks if quality else ()) if every or check.outcome != "pass"]
-    if not checks:
-        return []
+    return [check_table(checks)] if checks else []
+
+
+def check_table(checks: Sequence[Check]) -> Table:
+    """Checks, one a line, with what was found and what was expected."""
     columns = (
         Column("check"),
         Column("table", drop=4),
@@ -218,16 +224,17 @@ def _checks(quality: Quality | None, *, every: bool) -> list[Part]:
         Column("rows", right=True, drop=2),
         Column("reason", wrap=True, drop=3),
     )
-    return [Table(columns, tuple(_check(check) for check in checks))]
+    return Table(columns, tuple(_check(check) for check in checks))
 
 
 def _check(check: Check) -> tuple[Value, ...]:
     why = "; ".join(text for text in (check.reason, ", ".join(check.sample)) if text)
-    value, limit = _number(check.value), _number(check.threshold)
+    value, limit = number(check.value), number(check.threshold)
     return (check.name, check.table, check.column, toned(check.outcome), value, limit, check.rows, why)
 
 
-def _number(value: float | str | None) -> str | None:
+def number(value: float | str | None) -> str | None:
+    """A measured value or limit as text, to six digits."""
     return f"{value:.6g}" if isinstance(value, float) else None if value is None else str(value)
 
 
