@@ -30,7 +30,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 # One process can hold a session of one engine only, so the engine tests run once for each.
 test: install-dev
 	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest tests/spark --engine spark
+	$(BIN)/python -m pytest tests/spark tests/real --engine spark
 
 check: install-dev
 	$(BIN)/ruff check .

@@ -10,19 +10,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pharmaetl import dqdl, layout, quality_history, validation
-from pharmaetl import manifest as publish_log
-from pharmaetl import runs as run_records
 from pharmaetl import status as lake_status
+from pharmaetl import validation
 from pharmaetl.catalog import Dataset
-from pharmaetl.config import DatasetConfig
-from pharmaetl.documents import LogEntry, RunRecord
-from pharmaetl.dqdl import Ruleset
+from pharmaetl.config.dataset_config import DatasetConfig
 from pharmaetl.errors import ConflictError, InterruptedRunError, UsageError
-from pharmaetl.integrity import Finding
+from pharmaetl.lake import layout
+from pharmaetl.lake import manifest as publish_log
+from pharmaetl.lake import runs as run_records
+from pharmaetl.lake.documents import LogEntry, RunRecord
+from pharmaetl.lake.integrity import Finding
 from pharmaetl.lineage_tree import LineageNode, LineageView
 from pharmaetl.place import Place
-from pharmaetl.quality_history import QualityHistory, QualityView
+from pharmaetl.quality import dqdl
+from pharmaetl.quality import history as quality_history
+from pharmaetl.quality.dqdl import Ruleset
+from pharmaetl.quality.history import QualityHistory, QualityView
 from pharmaetl.run_options import RunOptions
 from pharmaetl.status import DatasetStatus, LakeStatus, LastRun
 from pharmaetl.validation import Validation
@@ -30,10 +33,10 @@ from pharmaetl.watch import Silent, Watch
 
 if TYPE_CHECKING:
     from pharmaetl.doctor import Diagnosis
-    from pharmaetl.drift_report import DriftReport
-    from pharmaetl.onboarding import NewDataset
+    from pharmaetl.drift.report import DriftReport
+    from pharmaetl.lake.schema import Acceptance
+    from pharmaetl.onboarding.new_dataset import NewDataset
     from pharmaetl.plan import Plan
-    from pharmaetl.schema import Acceptance
 
 __all__ = [
     "DatasetStatus", "DatasetView", "Finding", "LakeStatus", "LastRun", "LineageNode", "LineageView", "ManifestView",
@@ -45,7 +48,7 @@ Layer = Literal["raw", "bronze", "silver"]
 
 def run(place: Place, dataset: str, options: RunOptions, watch: Watch | None = None) -> RunRecord:
     """Run a dataset: the record of a published or skipped run. A failed one raises, with `run_id` set."""
-    from pharmaetl import local
+    from pharmaetl.local import runner as local
 
     return local.run(place.storage, place.catalog.find(dataset), options, watch or Silent())
 
@@ -63,8 +66,8 @@ def run_each(place: Place, names: Sequence[str], options: RunOptions, watch: Wat
     """Run datasets one after the other on one engine; a failure of one, or a bug in it, stops no other."""
     from contextlib import closing
 
-    from pharmaetl import local
     from pharmaetl.engine import Shared
+    from pharmaetl.local import runner as local
 
     found = [place.catalog.find(name) for name in names]
     with closing(Shared()) as engines:
@@ -83,14 +86,14 @@ def run_each(place: Place, names: Sequence[str], options: RunOptions, watch: Wat
 def plan(place: Place, dataset: str, options: RunOptions) -> Plan:
     """What such a run would do, and why; writes nothing."""
     from pharmaetl import plan as planning
-    from pharmaetl.storage import ReadOnlyStorage
+    from pharmaetl.lake.storage import ReadOnlyStorage
 
     return planning.plan(ReadOnlyStorage(place.storage), place.catalog.find(dataset), options)
 
 
 def resume(place: Place, run_id: str, watch: Watch | None = None) -> RunRecord:
     """Go on with a failed, interrupted or dead run from its stored source."""
-    from pharmaetl import local
+    from pharmaetl.local import runner as local
 
     record = run_records.find(place.storage, run_id)
     if record.outcome == "running" and not run_records.is_dead(record):
@@ -216,7 +219,7 @@ def validate(place: Place, target: str | None) -> tuple[Validation, ...]:
 
 def new_dataset(place: Place, target: str, source: str, force: bool) -> NewDataset:
     """Look at a file or URL and write a dataset's folder ORG/NAME, so that `run` works on it at once."""
-    from pharmaetl import onboarding
+    from pharmaetl.onboarding import new_dataset as onboarding
 
     return onboarding.create(target, source, place.datasets, force=force)
 
@@ -228,8 +231,8 @@ def schema() -> dict[str, Any]:
 
 def drift(place: Place, dataset: str, source: str | None = None) -> DriftReport:
     """What differs from the version published before: as the newest run met it, or as a file that is only looked at."""
-    from pharmaetl import drift_report
-    from pharmaetl.storage import ReadOnlyStorage
+    from pharmaetl.drift import report as drift_report
+    from pharmaetl.lake.storage import ReadOnlyStorage
 
     found, storage = place.catalog.find(dataset), ReadOnlyStorage(place.storage)
     if source is None:
@@ -239,7 +242,8 @@ def drift(place: Place, dataset: str, source: str | None = None) -> DriftReport:
 
 def accept(place: Place, dataset: str, reason: str, columns: Sequence[str] = ()) -> Acceptance:
     """Record that the headers which the newest run met are meant to be so; with `columns`, those headers alone."""
-    from pharmaetl import contracts, drift_report
+    from pharmaetl.drift import contracts
+    from pharmaetl.drift import report as drift_report
 
     config = place.catalog.find(dataset).config
     record = drift_report.newest_look(place.storage, config.dataset)

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pharmaetl import configfile, hashing
-from pharmaetl.config import DatasetConfig
+from pharmaetl import hashing
+from pharmaetl.config import configfile
+from pharmaetl.config.dataset_config import DatasetConfig
 from pharmaetl.errors import ConfigError, UsageError
 
 CONFIG = Path("config", "dataset.json")
 _PACKAGE = Path(__file__).parent
 DATA_CODE = (
-    "unpack", "ziparchive", "inflate", "sniff", "encoding", "delimited", "blocks", "records", "lines",
-    "header", "jobspec", "dates",
+    "text/unpack", "text/ziparchive", "text/inflate", "text/sniff", "text/encoding", "text/delimited", "text/blocks",
+    "text/records", "text/lines", "text/header", "config/jobspec", "config/dates",
 )  # fmt: skip
 """Modules beside `pharmaetl.spark` whose change may change the data, so that a dataset is made anew."""
 

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pharmaetl import configfile, engine, source
+from pharmaetl import engine
+from pharmaetl.config import configfile
+from pharmaetl.download import source
+from pharmaetl.download.transfer import Limits
 from pharmaetl.errors import PharmaetlError
-from pharmaetl.layout import WORK
+from pharmaetl.lake.layout import WORK
 from pharmaetl.place import Place
-from pharmaetl.transfer import Limits
 
 NEEDED_BYTES = 5 * 1024**3
 """Free space that a run of the largest known source needs: the file, its text, three layers."""

@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from pharmaetl import layout
-from pharmaetl.documents import RunRecord
+from pharmaetl.lake import layout
+from pharmaetl.lake.documents import RunRecord
+from pharmaetl.lake.storage import Storage
 from pharmaetl.secret import redact
-from pharmaetl.storage import Storage
 
 _PRODUCER = "urn:pharmaetl"
 _SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pharmaetl import layout, lineage
-from pharmaetl.documents import RunRecord, TableResult
-from pharmaetl.storage import Storage
+from pharmaetl import lineage
+from pharmaetl.lake import layout
+from pharmaetl.lake.documents import RunRecord, TableResult
+from pharmaetl.lake.storage import Storage
 
 
 @dataclass(frozen=True)

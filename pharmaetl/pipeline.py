@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pharmaetl.config import DatasetConfig
+from pharmaetl.config.dataset_config import DatasetConfig
 
 Layer = Literal["bronze", "silver"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pharmaetl import catalog
-from pharmaetl.storage import Storage, open_storage
+from pharmaetl.lake.storage import Storage, open_storage
 
 
 @dataclass(frozen=True)

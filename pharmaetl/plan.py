@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pharmaetl import engine, manifest, runid, source
+from pharmaetl import engine, runid
 from pharmaetl.catalog import Dataset
-from pharmaetl.documents import LogEntry, Source
+from pharmaetl.download import source
+from pharmaetl.download.transfer import Known, Limits, Probed
+from pharmaetl.lake import manifest
+from pharmaetl.lake.documents import LogEntry, Source
+from pharmaetl.lake.storage import Storage
 from pharmaetl.pipeline import Fetch, SkipIfUnchanged, steps_for
 from pharmaetl.run_options import RunOptions
 from pharmaetl.secret import redact
-from pharmaetl.storage import Storage
-from pharmaetl.transfer import Known, Limits, Probed
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pharmaetl import documentfile, layout, manifest, runs
 from pharmaetl.catalog import Catalog, Dataset
-from pharmaetl.config import Cadence
-from pharmaetl.storage import Storage
+from pharmaetl.config.dataset_config import Cadence
+from pharmaetl.lake import documentfile, layout, manifest, runs
+from pharmaetl.lake.storage import Storage
 
 STALE_HOURS: dict[Cadence, int] = {"daily": 48, "weekly": 9 * 24, "monthly": 45 * 24}
 """After how long without a new version a dataset of a cadence is stale."""

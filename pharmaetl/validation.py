@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pharmaetl import configfile
 from pharmaetl.catalog import Catalog, Dataset
+from pharmaetl.config import configfile
 
 
 @dataclass(frozen=True)

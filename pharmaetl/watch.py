@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from pharmaetl.documents import StepResult
+from pharmaetl.lake.documents import StepResult
 
 
 class Watch(Protocol):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from pharmaetl.cli.output import Output
-    from pharmaetl.documents import StepResult
+    from pharmaetl.lake.documents import StepResult
 
 COUNTED_IN_BYTES = frozenset({"fetch", "unpack"})
 """Steps whose progress is bytes; that of all others is rows."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pharmaetl import api
-from pharmaetl.configfile import Problem
+from pharmaetl.config.configfile import Problem
 from pharmaetl.doctor import Diagnosis
-from pharmaetl.documents import (
+from pharmaetl.lake.documents import (
     Check,
     DataFile,
     ErrorInfo,
@@ -18,7 +18,7 @@ from pharmaetl.documents import (
     TableResult,
     TableVersion,
 )
-from pharmaetl.integrity import Finding
+from pharmaetl.lake.integrity import Finding
 from pharmaetl.plan import Plan, PlannedStep
 
 RUN = "20260723T120000Z-1a2b3c4d"

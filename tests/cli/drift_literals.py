@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import cli_literals as given
 
-from pharmaetl.drift_report import DriftReport
-from pharmaetl.schema import Acceptance, AcceptedHeader, Drift
+from pharmaetl.drift.report import DriftReport
+from pharmaetl.lake.schema import Acceptance, AcceptedHeader, Drift
 
 DRIFT = (
     Drift(

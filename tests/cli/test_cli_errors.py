@@ -15,7 +15,7 @@ import pytest
 import pharmaetl
 from pharmaetl import errors
 from pharmaetl.cli.failures import failure_of
-from pharmaetl.configfile import InvalidConfigError, Problem
+from pharmaetl.config.configfile import InvalidConfigError, Problem
 
 Run = Callable[..., Any]
 

@@ -11,8 +11,8 @@ import cli_literals as given
 import pytest
 
 from pharmaetl.cli.progress import amount, line_of
-from pharmaetl.documents import StepResult
 from pharmaetl.errors import UnavailableError
+from pharmaetl.lake.documents import StepResult
 from pharmaetl.watch import Watch
 
 Run = Callable[..., Any]

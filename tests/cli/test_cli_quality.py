@@ -9,9 +9,10 @@ from typing import Any
 import cli_literals as given
 import pytest
 
-from pharmaetl import api, quality_history
-from pharmaetl.documents import Check
-from pharmaetl.dqdl import Ruleset
+from pharmaetl import api
+from pharmaetl.lake.documents import Check
+from pharmaetl.quality import history as quality_history
+from pharmaetl.quality.dqdl import Ruleset
 
 Run = Callable[..., Any]
 VIEW = api.QualityView("nsde", given.RUN, "2026-07-23", given.QUALITY)

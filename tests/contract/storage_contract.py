@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pharmaetl.errors import NotStoredError
-from pharmaetl.storage import Storage, Stored
+from pharmaetl.lake.storage import Storage, Stored
 
 BAD_PATHS = ["", "/etc/passwd", "../outside", "a/../../b", "a/./b", "a//b", "a/", "a\\b", "a\0b", ".."]
 

@@ -13,8 +13,8 @@ import pytest
 from storage_contract import StorageContract
 
 from pharmaetl.errors import ConfigError, LocalIOError
-from pharmaetl.local_storage import LocalStorage
-from pharmaetl.storage import Storage
+from pharmaetl.lake.local_storage import LocalStorage
+from pharmaetl.lake.storage import Storage
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pharmaetl import api, ndc
-from pharmaetl.documents import LogEntry
+from pharmaetl.lake.documents import LogEntry
 from pharmaetl.place import Place
 from pharmaetl.run_options import RunOptions
 

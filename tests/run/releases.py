@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pharmaetl import api
-from pharmaetl.documents import RunRecord
+from pharmaetl.lake.documents import RunRecord
 from pharmaetl.place import Place
 from pharmaetl.run_options import RunOptions
 

@@ -11,8 +11,8 @@ import pytest
 from releases import DATASETS, a_place, a_release, rows, silver
 
 from pharmaetl import api
-from pharmaetl.documents import LogEntry, RunRecord
 from pharmaetl.errors import ConfigError, SourceFormatError, UnavailableError
+from pharmaetl.lake.documents import LogEntry, RunRecord
 from pharmaetl.place import Place
 from pharmaetl.run_options import RunOptions
 

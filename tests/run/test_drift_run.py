@@ -11,8 +11,8 @@ import pytest
 from releases import HEADER, OLD_HEADER, a_place, a_release, rows, run, silver, tree
 
 from pharmaetl import api
-from pharmaetl.documents import RunRecord
 from pharmaetl.errors import RefusedError, SourceFormatError
+from pharmaetl.lake.documents import RunRecord
 from pharmaetl.place import Place
 from pharmaetl.run_options import RunOptions
 

@@ -15,7 +15,7 @@ import pytest
 from releases import silver
 
 from pharmaetl import api
-from pharmaetl.documents import RunRecord
+from pharmaetl.lake.documents import RunRecord
 
 PAGE = Path(__file__).parents[2] / "docs" / "datasets.md"
 EXAMPLE = re.compile(r"<!-- example: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pharmaetl import api
-from pharmaetl.configfile import InvalidConfigError
-from pharmaetl.documents import Check, RunRecord
+from pharmaetl.config.configfile import InvalidConfigError
 from pharmaetl.errors import GateError, UsageError
+from pharmaetl.lake.documents import Check, RunRecord
 from pharmaetl.place import Place
 from pharmaetl.run_options import RunOptions
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from pharmaetl import configfile, jobspec
+from pharmaetl.config import configfile, jobspec
 from pharmaetl.spark import jobs
 from pharmaetl.spark.spec import TableSpec
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pharmaetl import configfile
-from pharmaetl.config import DatasetConfig, Table
+from pharmaetl.config import configfile
+from pharmaetl.config.dataset_config import DatasetConfig, Table
 
 COLUMNS: list[dict[str, Any]] = [
     {"name": "item_code", "source": "Item Code"},

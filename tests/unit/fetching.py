@@ -9,8 +9,8 @@ from typing import Any
 
 from fault_server import File
 
-from pharmaetl import source
-from pharmaetl.source import Fetched, Known, Limits, NotModified
+from pharmaetl.download import source
+from pharmaetl.download.source import Fetched, Known, Limits, NotModified
 
 BODY = random.Random(1).randbytes(300_000)
 FILE = File(BODY)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pharmaetl import configfile
-from pharmaetl.config import DatasetConfig
-from pharmaetl.onboarding import NewDataset, create
+from pharmaetl.config import configfile
+from pharmaetl.config.dataset_config import DatasetConfig
+from pharmaetl.onboarding.new_dataset import NewDataset, create
 
 HEADER = "Item Code~Name~Approved~Qty~RX"
 ROWS = [

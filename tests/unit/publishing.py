@@ -11,11 +11,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from pharmaetl import layout, manifest
-from pharmaetl.documents import DataFile, LogEntry, Quality, RunRecord, Source, TableVersion
 from pharmaetl.errors import ConflictError
-from pharmaetl.local_storage import LocalStorage
-from pharmaetl.storage import Storage
+from pharmaetl.lake import layout, manifest
+from pharmaetl.lake.documents import DataFile, LogEntry, Quality, RunRecord, Source, TableVersion
+from pharmaetl.lake.local_storage import LocalStorage
+from pharmaetl.lake.storage import Storage
 
 RUN_A = "20261120T030000Z-aaaaaaaa"
 RUN_B = "20261121T030000Z-bbbbbbbb"

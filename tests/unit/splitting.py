@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pharmaetl import delimited
-from pharmaetl.config import Dialect
-from pharmaetl.delimited import Split
+from pharmaetl.config.dataset_config import Dialect
+from pharmaetl.text import delimited
+from pharmaetl.text.delimited import Split
 
 CSV = Dialect(delimiter=",", quote='"', header=False, trailing_delimiter=False)
 TSV = Dialect(delimiter="\t", quote="", header=False, trailing_delimiter=False)

@@ -14,10 +14,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from splitting import CSV, RRF, TSV, Result, splitting
 
-from pharmaetl import delimited
-from pharmaetl.blocks import Pattern, rows_of
-from pharmaetl.config import Dialect
-from pharmaetl.records import Shape
+from pharmaetl.config.dataset_config import Dialect
+from pharmaetl.text import delimited
+from pharmaetl.text.blocks import Pattern, rows_of
+from pharmaetl.text.records import Shape
 
 PIECES = [
     "a", "b", "é", " ", "\t", "\\", "#", ",", ",", ",", "|", '"', '"', '""', '","', ',"', '",', ',""', '"a","b"',

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pharmaetl.changes import Changed, Inputs, Unchanged, decide
-from pharmaetl.documents import LogEntry, Quality, Source
+from pharmaetl.lake.changes import Changed, Inputs, Unchanged, decide
+from pharmaetl.lake.documents import LogEntry, Quality, Source
 
 CURRENT = LogEntry(
     dataset="nsde",

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pharmaetl.column_types import guess, value_of
-from pharmaetl.dates import parse_pattern
-from pharmaetl.key_guess import suggest_key
-from pharmaetl.table_guess import column_names
+from pharmaetl.config.dates import parse_pattern
+from pharmaetl.onboarding.column_types import guess, value_of
+from pharmaetl.onboarding.key_guess import suggest_key
+from pharmaetl.onboarding.table_guess import column_names
 
 PRIOR = "Approved Prior to Jan 1, 1982"
 

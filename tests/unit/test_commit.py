@@ -13,7 +13,6 @@ import publishing
 import pytest
 from publishing import RUN_A, RUN_B, RUN_C, candidate, linear, no_flush, publish
 
-from pharmaetl import manifest
 from pharmaetl.errors import (
     AlreadyPublishedError,
     CommitUnknownError,
@@ -23,7 +22,8 @@ from pharmaetl.errors import (
     PharmaetlError,
     UnavailableError,
 )
-from pharmaetl.local_storage import LocalStorage
+from pharmaetl.lake import manifest
+from pharmaetl.lake.local_storage import LocalStorage
 
 
 @pytest.fixture

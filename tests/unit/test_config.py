@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from configs import COLUMNS, a_config, a_table, accepted, refused, table_of
 
-from pharmaetl.config import DatasetConfig
+from pharmaetl.config.dataset_config import DatasetConfig
 
 ORIGINAL = {
     "dataset": "nsde",

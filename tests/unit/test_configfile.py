@@ -12,8 +12,8 @@ from configs import COLUMNS, a_config, a_table
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pharmaetl import configfile, jsontext
-from pharmaetl.configfile import InvalidConfigError
+from pharmaetl.config import configfile, jsontext
+from pharmaetl.config.configfile import InvalidConfigError
 from pharmaetl.errors import ConfigError
 
 

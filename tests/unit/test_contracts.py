@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from pharmaetl import contracts, header, manifest
-from pharmaetl.config import DatasetConfig
-from pharmaetl.documents import RunRecord
+from pharmaetl.config.dataset_config import DatasetConfig
+from pharmaetl.drift import contracts
 from pharmaetl.errors import ConflictError, CorruptLogError, RefusedError, UsageError
-from pharmaetl.local_storage import LocalStorage
-from pharmaetl.schema import Acceptance
+from pharmaetl.lake import manifest
+from pharmaetl.lake.documents import RunRecord
+from pharmaetl.lake.local_storage import LocalStorage
+from pharmaetl.lake.schema import Acceptance
+from pharmaetl.text import header
 
 COLUMNS = [
     {"name": "item_code", "source": "Item Code"},

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pharmaetl import configfile
-from pharmaetl.config import DatasetConfig
-from pharmaetl.dates import parse_pattern
+from pharmaetl.config import configfile
+from pharmaetl.config.dataset_config import DatasetConfig
+from pharmaetl.config.dates import parse_pattern
 
 PAGE = Path(__file__).parents[2] / "docs" / "datasets.md"
 KEYS = re.compile(r"(<!-- keys:[^\n]*-->\n)(.*)(<!-- end of keys -->)", re.DOTALL)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pharmaetl.dates import parse_pattern
+from pharmaetl.config.dates import parse_pattern
 
 
 def parts_of(pattern: str, text: str) -> tuple[str, str, str] | None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from splitting import CSV, RRF, TSV, splitting
 
-from pharmaetl import delimited
-from pharmaetl.config import Dialect
+from pharmaetl.config.dataset_config import Dialect
 from pharmaetl.errors import LocalIOError, SourceFormatError
+from pharmaetl.text import delimited
 
 CSV_WITH_HEADER = CSV.model_copy(update={"header": True})
 MANY_NAMES = tuple(f"column {number}" for number in range(10_000))

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from configs import COLUMNS, a_config, a_table, accepted
 
-from pharmaetl import configfile, dqdl
+from pharmaetl.config import configfile
 from pharmaetl.errors import UsageError
+from pharmaetl.quality import dqdl
 
 DATASETS = Path(__file__).parents[2] / "datasets"
 MORE = [

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pharmaetl import drift, profile
-from pharmaetl.config import Table
-from pharmaetl.documents import LogEntry, TableVersion
-from pharmaetl.schema import Drift, TableProfile
-from pharmaetl.unpack import Text
+from pharmaetl.config.dataset_config import Table
+from pharmaetl.drift import comparison as drift
+from pharmaetl.drift import profile
+from pharmaetl.lake.documents import LogEntry, TableVersion
+from pharmaetl.lake.schema import Drift, TableProfile
+from pharmaetl.text.unpack import Text
 
 HEADER = ("Item Code", "NDC11", "Name", "Marketing Start Date")
 NAMES = ("item_code", "ndc11", "name", "start_date")

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from publishing import RUN_A, RUN_B, no_flush, publish, record
 
-from pharmaetl import drift_report, runs
+from pharmaetl.drift import report as drift_report
 from pharmaetl.errors import UsageError
-from pharmaetl.local_storage import LocalStorage
+from pharmaetl.lake import runs
+from pharmaetl.lake.local_storage import LocalStorage
 
 PROFILES = [{"table": "nsde"}]
 

@@ -9,9 +9,9 @@ from configs import table_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pharmaetl.config import Table
+from pharmaetl.config.dataset_config import Table
 from pharmaetl.errors import SourceFormatError
-from pharmaetl.header import HeaderMatch, match, snake_case
+from pharmaetl.text.header import HeaderMatch, match, snake_case
 
 NSDE = [
     "Item Code", "NDC11", "Proprietary Name", "Dosage Form", "Marketing Category", "Application Number or Monograph ID",

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from publishing import RUN_A, RUN_B, RUN_C, edit, no_flush, publish, record
 
-from pharmaetl import manifest, runs
 from pharmaetl.errors import CorruptLogError, LocalIOError
-from pharmaetl.integrity import Finding
-from pharmaetl.local_storage import LocalStorage
+from pharmaetl.lake import manifest, runs
+from pharmaetl.lake.integrity import Finding
+from pharmaetl.lake.local_storage import LocalStorage
 
 FIRST, SECOND, STATE = "manifests/nsde/00000001.json", "manifests/nsde/00000002.json", "manifests/nsde.json"
 REBUILD = "`pharmaetl doctor --repair` rewrites it from the log"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from configs import COLUMNS, table_of
 
-from pharmaetl.jobspec import table_spec
+from pharmaetl.config.jobspec import table_spec
 from pharmaetl.spark.spec import ColumnSpec, DateSpec, RuleSpec, TableSpec
 
 TODAY = date(2026, 11, 23)

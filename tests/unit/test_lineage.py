@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from publishing import record
 
-from pharmaetl import layout, lineage, lineage_tree
-from pharmaetl.documents import RunRecord
+from pharmaetl import lineage, lineage_tree
+from pharmaetl.lake import layout
+from pharmaetl.lake.documents import RunRecord
+from pharmaetl.lake.local_storage import LocalStorage
 from pharmaetl.lineage_tree import LineageNode
-from pharmaetl.local_storage import LocalStorage
 
 RUN = "20261123T030000Z-1a2b3c4d"
 SHA256 = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"

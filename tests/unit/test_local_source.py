@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from fault_server import Answer, FaultServer, File
 
-from pharmaetl import source
+from pharmaetl.download import source
+from pharmaetl.download.source import Fetched, Known, Limits, Probed
 from pharmaetl.errors import DeniedError, LocalIOError, RefusedError, SourceFormatError, UnavailableError
-from pharmaetl.source import Fetched, Known, Limits, Probed
 
 HELLO_SHA256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from publishing import RUN_A, RUN_B, RUN_C, candidate, edit, linear, no_flush, publish
 
-from pharmaetl import manifest
 from pharmaetl.errors import (
     CorruptLogError,
     NotStoredError,
 )
-from pharmaetl.local_storage import LocalStorage
-from pharmaetl.storage import Stored
+from pharmaetl.lake import manifest
+from pharmaetl.lake.local_storage import LocalStorage
+from pharmaetl.lake.storage import Stored
 
 FIRST, SECOND = "manifests/nsde/00000001.json", "manifests/nsde/00000002.json"
 

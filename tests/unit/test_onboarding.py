@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from onboarded import HEADER, ROWS, a_file, config_of, made, sample_of
 
-from pharmaetl import catalog, unpack
+from pharmaetl import catalog
 from pharmaetl.errors import ConfigError
-from pharmaetl.onboarding import create
-from pharmaetl.survey import survey
+from pharmaetl.onboarding.new_dataset import create
+from pharmaetl.onboarding.survey import survey
+from pharmaetl.text import unpack
 
 
 def test_a_config_a_readme_a_sample_and_a_test_are_written(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from configs import table_of
 
-from pharmaetl import quality
-from pharmaetl.config import DataQuality
-from pharmaetl.documents import Check, LogEntry, Quality, Source, TableVersion
-from pharmaetl.header import HeaderMatch
-from pharmaetl.quality import Background, TableFacts
+from pharmaetl.config.dataset_config import DataQuality
+from pharmaetl.lake.documents import Check, LogEntry, Quality, Source, TableVersion
+from pharmaetl.quality import gate as quality
+from pharmaetl.quality.gate import Background, TableFacts
+from pharmaetl.text.header import HeaderMatch
 
 NAMES = ("item_code", "ndc11", "start")
 LIMITS = DataQuality(critical_null_threshold=0.1, required_columns=("ndc11",))

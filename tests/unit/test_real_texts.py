@@ -10,8 +10,8 @@ from typing import Literal
 import pytest
 from splitting import CSV, RRF, TSV, splitting
 
-from pharmaetl.config import Dialect
-from pharmaetl.unpack import members, select, unpack
+from pharmaetl.config.dataset_config import Dialect
+from pharmaetl.text.unpack import members, select, unpack
 
 CSV_WITH_HEADER = CSV.model_copy(update={"header": True})
 TSV_WITH_HEADER = TSV.model_copy(update={"header": True})

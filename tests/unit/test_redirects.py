@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from fault_server import Answer, FaultServer
 
-from pharmaetl import addresses, source
+from pharmaetl.download import addresses, source
+from pharmaetl.download.source import Fetched, Limits
 from pharmaetl.errors import RefusedError
-from pharmaetl.source import Fetched, Limits
 
 BODY = Answer(body=b"data")
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from publishing import RUN_A, RUN_B, RUN_C, RUN_D, candidate, linear, no_flush, publish
 
-from pharmaetl import manifest
-from pharmaetl.documents import LogEntry
 from pharmaetl.errors import ConflictError, RefusedError, UsageError
-from pharmaetl.local_storage import LocalStorage
+from pharmaetl.lake import manifest
+from pharmaetl.lake.documents import LogEntry
+from pharmaetl.lake.local_storage import LocalStorage
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from configs import a_config, a_table, accepted, refused, table_of
 
-from pharmaetl import checks
-from pharmaetl.config import Table
-from pharmaetl.documents import Check, Figures, LogEntry, Quality, Source, TableVersion
-from pharmaetl.header import HeaderMatch
-from pharmaetl.tablefacts import Background, TableFacts
+from pharmaetl.config.dataset_config import Table
+from pharmaetl.lake.documents import Check, Figures, LogEntry, Quality, Source, TableVersion
+from pharmaetl.quality import checks
+from pharmaetl.quality.tablefacts import Background, TableFacts
+from pharmaetl.text.header import HeaderMatch
 
 TODAY = date(2026, 11, 23)
 SCHEMA = {"item_code": "string", "ndc11": "string", "start": "date", "record_hash": "string", "meta_run_id": "string"}

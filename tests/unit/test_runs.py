@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from publishing import RUN_A, RUN_B, RUN_C, RUN_D, no_flush, record
 
-from pharmaetl import runs
 from pharmaetl.errors import CorruptLogError, NotStoredError, UsageError
-from pharmaetl.local_storage import LocalStorage
+from pharmaetl.lake import runs
+from pharmaetl.lake.local_storage import LocalStorage
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from fault_server import Answer, FaultServer, File
 
-from pharmaetl import secret, source
+from pharmaetl import secret
+from pharmaetl.download import source
+from pharmaetl.download.source import Limits
 from pharmaetl.errors import ConfigError, PharmaetlError
-from pharmaetl.source import Limits
 
 KEY = "0f8fad5b-d9cb-469f/a165&70867728950e"
 ENCODED = "0f8fad5b-d9cb-469f%2Fa165%2670867728950e"

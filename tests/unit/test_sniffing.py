@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pharmaetl.config import Dialect
-from pharmaetl.sniffing import Sniffed, sniff
+from pharmaetl.config.dataset_config import Dialect
+from pharmaetl.onboarding.sniffing import Sniffed, sniff
 
 ORANGE_BOOK = (
     "Ingredient~DF;Route~Trade_Name~Strength~Appl_No~Approval_Date~RLD\n"

@@ -10,8 +10,8 @@ import pytest
 from fault_server import Answer, FaultServer
 from fetching import FILE, Fetching, is_whole
 
+from pharmaetl.download.source import Known, NotModified
 from pharmaetl.errors import ConfigError, LocalIOError, RefusedError, SourceFormatError, UnavailableError
-from pharmaetl.source import Known, NotModified
 
 HALF = 150_000
 END = Answer(end_at=HALF)

@@ -11,10 +11,10 @@ import pytest
 from configs import a_config
 from publishing import RUN_A, RUN_B, RUN_C, edit, publish, record
 
-from pharmaetl import runs
 from pharmaetl.catalog import Catalog
 from pharmaetl.errors import CorruptLogError, UsageError
-from pharmaetl.local_storage import LocalStorage
+from pharmaetl.lake import runs
+from pharmaetl.lake.local_storage import LocalStorage
 from pharmaetl.status import DatasetStatus, LastRun, status
 
 ENTRY = "manifests/nsde/00000001.json"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pharmaetl.errors import ConfigError
-from pharmaetl.local_storage import LocalStorage
-from pharmaetl.storage import ReadOnlyStorage, WriteRefusedError, open_storage
+from pharmaetl.lake.local_storage import LocalStorage
+from pharmaetl.lake.storage import ReadOnlyStorage, WriteRefusedError, open_storage
 
 
 def test_a_lake_that_is_a_file_is_a_config_error(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from zips import written, zip_of
 
 from pharmaetl.errors import LocalIOError, SourceFormatError
-from pharmaetl.unpack import Found, Limits, Text, members, select, unpack
+from pharmaetl.text.unpack import Found, Limits, Text, members, select, unpack
 
 ROWS = b"id,name\r\n1,Aspirin\r\n"
 

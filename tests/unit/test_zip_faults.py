@@ -25,7 +25,7 @@ from zips import (
 )
 
 from pharmaetl.errors import PharmaetlError, SourceFormatError
-from pharmaetl.unpack import LIMITS, Limits, Text, members, unpack
+from pharmaetl.text.unpack import LIMITS, Limits, Text, members, unpack
 
 ROWS = b"id,name\r\n" + b"".join(b"%d,name of %d\r\n" % (n, n * 7919) for n in range(3000))
 SOUND = zip_of({"data.csv": ROWS})

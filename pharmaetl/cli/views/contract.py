@@ -9,8 +9,8 @@ from pharmaetl.cli import quantities
 from pharmaetl.cli.screen import Column, Facts, Screen, Table, Toned, Value, toned
 
 if TYPE_CHECKING:
-    from pharmaetl.drift_report import DriftReport
-    from pharmaetl.schema import Acceptance, Drift
+    from pharmaetl.drift.report import DriftReport
+    from pharmaetl.lake.schema import Acceptance, Drift
 
 _ACCEPTABLE = frozenset({"added", "removed", "renamed", "reordered", "case_changed"})
 

@@ -11,8 +11,8 @@ from pharmaetl.cli.screen import Column, Facts, Lines, Part, Screen, Table, Valu
 
 if TYPE_CHECKING:
     from pharmaetl.api import DatasetView, Validation
-    from pharmaetl.onboarding import NewDataset
-    from pharmaetl.scaffold_readme import TableNotes
+    from pharmaetl.onboarding.new_dataset import NewDataset
+    from pharmaetl.onboarding.scaffold_readme import TableNotes
 
 
 def listed(views: Sequence[DatasetView]) -> Screen:

@@ -13,8 +13,8 @@ from pharmaetl.cli.views.runs import verdict
 
 if TYPE_CHECKING:
     from pharmaetl.api import DatasetStatus, LakeStatus, LineageNode, LineageView, ManifestView
-    from pharmaetl.documents import LogEntry
-    from pharmaetl.integrity import Finding
+    from pharmaetl.lake.documents import LogEntry
+    from pharmaetl.lake.integrity import Finding
 
 
 _TABLES = ("bronze", "silver", "quarantine")

@@ -12,8 +12,8 @@ from pharmaetl.cli.views.runs import check_table, number, verdict
 
 if TYPE_CHECKING:
     from pharmaetl.api import QualityHistory, QualityView, Ruleset
-    from pharmaetl.documents import Check
-    from pharmaetl.quality_history import CheckHistory, VersionQuality
+    from pharmaetl.lake.documents import Check
+    from pharmaetl.quality.history import CheckHistory, VersionQuality
 
 _OUTCOMES = ("pass", "warn", "fail")
 

@@ -12,7 +12,7 @@ from pharmaetl.cli.views.contract import changes
 if TYPE_CHECKING:
     from pharmaetl.api import Attempt
     from pharmaetl.cli.failures import Failure
-    from pharmaetl.documents import Check, Quality, RunRecord, Source, StepResult, TableResult
+    from pharmaetl.lake.documents import Check, Quality, RunRecord, Source, StepResult, TableResult
     from pharmaetl.plan import Plan
 
 _STEPS_WITHOUT_RESULT = ("skipped", "planned")

@@ -1,0 +1,1 @@
+"""How a source differs from the version published last, and which difference somebody has accepted."""

@@ -1,0 +1,149 @@
+"""The gate on this machine: what it needs beside the tables' own counts, and its verdict."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from email.utils import parsedate_to_datetime
+from typing import Any, get_args
+
+from pharmaetl.config import configfile
+from pharmaetl.config.rule import ChangeRule
+from pharmaetl.errors import EngineError
+from pharmaetl.lake import layout, publishlog
+from pharmaetl.lake.documents import Quality, TableVersion
+from pharmaetl.local.state import Part, Run
+from pharmaetl.quality import gate as quality
+from pharmaetl.quality.gate import Background, TableFacts
+
+MAX_PAST = 30
+"""Published versions that a change is compared with, the newest ones."""
+
+
+def judge(run: Run) -> Quality:
+    """Measure what lies between tables, hold everything against the rules, and pick rows that break those that fail."""
+    _measure_references(run)
+    background = _background(run)
+    limits, accepted = run.dataset.config.data_quality, run.options.accept_shrink
+    parts = [(part, part.facts) for part in run.parts if part.facts is not None]
+    verdict = quality.judge([facts for _, facts in parts], limits, background, accepted)
+    if verdict.verdict != "fail":
+        return verdict
+    for part, facts in parts:
+        facts.samples.update({i: _sample(run, part, i) for i in quality.broken_rules(facts, background)})
+    return quality.judge([facts for _, facts in parts], limits, background, accepted)
+
+
+def _background(run: Run) -> Background:
+    return Background(
+        as_of=run.as_of,
+        released=_released(run),
+        current=run.current,
+        past=_past(run),
+        sampled=run.options.sample is not None,
+    )
+
+
+def _released(run: Run) -> date | None:
+    source = run.source_document()
+    if source.release_date:
+        return date.fromisoformat(source.release_date)
+    try:
+        return parsedate_to_datetime(source.last_modified or "").date()
+    except ValueError:
+        return None
+
+
+def _past(run: Run) -> dict[str, tuple[TableVersion, ...]]:
+    """Each table as it was published before; the log is read only where a rule asks for it."""
+    asked = {rule.rule for part in run.parts for rule in part.table.quality} & {*get_args(ChangeRule)}
+    if run.current is None or not asked:
+        return {}
+    past = defaultdict(list)
+    for entry in publishlog.published(run.storage, run.dataset.name, upto=run.current.sequence, limit=MAX_PAST):
+        for table in entry.tables:
+            past[table.name].append(table)
+    return {name: tuple(versions) for name, versions in past.items()}
+
+
+def _measure_references(run: Run) -> None:
+    """Count the rows without a parent: one job for each reference, rules about the same one share it."""
+    for part in run.parts:
+        if part.facts is not None:
+            known: dict[Any, dict[str, int]] = {}
+            counts = part.facts.measures.setdefault("references", {})
+            for index, rule in enumerate(part.table.quality):
+                if rule.references is not None and (parent := _measurable(run, rule.references.table)):
+                    asked = (rule.subject, rule.where, rule.references)
+                    if asked not in known:
+                        known[asked] = _orphans(run, part, parent, index)
+                    counts[str(index)] = known[asked]
+
+
+def _measurable(run: Run, table: str) -> Part | None:
+    """The other table of a reference, where all of it was read."""
+    parents = (part for part in run.parts if part.table.name == table and part.facts and part.facts.rows)
+    return None if run.options.sample is not None else next(parents, None)
+
+
+def _orphans(run: Run, part: Part, parent: Part, index: int) -> dict[str, int]:
+    from pharmaetl.spark import jobs
+
+    if not isinstance(part.facts, TableFacts) or part.facts.rows == 0:
+        return {"scope": 0, "broken": 0, "keys": 0}
+    with run.engine.speaking():
+        return jobs.orphans(
+            run.engine.session, _silver_url(run, part), _silver_url(run, parent), run.spec_of(part), index
+        )
+
+
+def _sample(run: Run, part: Part, index: int) -> list[str]:
+    """Up to five written rows that break a rule of the config."""
+    from pharmaetl.spark import jobs
+
+    wanted = part.table.quality[index].references
+    parent = _measurable(run, wanted.table) if wanted else None
+    parent_path = _silver_url(run, parent) if parent else None
+    with run.engine.speaking():
+        return jobs.sample(run.engine.session, _silver_url(run, part), run.spec_of(part), index, parent_path)
+
+
+def _silver_url(run: Run, part: Part) -> str:
+    level = run.dataset.config.table_level(part.table)
+    return run.storage.url(layout.silver_dir(run.dataset.name, level, run.version, run.run_id))
+
+
+@contextmanager
+def naming_rules(run: Run, part: Part) -> Iterator[None]:
+    """Tell SQL of a rule that the engine refuses from an engine that fails: InvalidConfigError with its place."""
+    from pharmaetl.spark import conditions
+
+    spec = run.spec_of(part)
+    if not any(rule.where or rule.condition for rule in spec.rules):
+        yield
+        return
+    session = run.engine.session
+    _refuse(run, part, list(conditions.refused(session, spec)))
+    try:
+        yield
+    except EngineError:
+        with run.engine.speaking():
+            if conditions.is_sound(session, spec):
+                _refuse(run, part, list(conditions.refused(session, spec, tried=True)))
+        raise
+
+
+def _refuse(run: Run, part: Part, refused: list[tuple[int, str, str]]) -> None:
+    if not refused:
+        return
+    path = run.dataset.config_path
+    outline = configfile.outline_of(path.read_text("utf-8-sig"), str(path))
+    table = [table.name for table in run.dataset.config.tables].index(part.table.name)
+    problems = []
+    for index, key, reason in refused:
+        place = outline.place(("tables", table, "quality", index, key))
+        said = f"tables.{table}.quality.{index}.{key}: {part.table.quality[index].rule} of table {part.table.name}:"
+        problems.append(configfile.Problem(str(path), *place, f"{said} the engine refuses it: {reason}"))
+    raise configfile.InvalidConfigError(problems)

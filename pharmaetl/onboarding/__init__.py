@@ -1,0 +1,1 @@
+"""A new dataset from a look at a real file."""
