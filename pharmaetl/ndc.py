@@ -1,6 +1,6 @@
 """National drug codes: from the shapes in circulation to the uniform 11 digits (5-4-2) of NCPDP.
 
-The rules are those of NLM's normaliser and of FDA's NSDE file: each segment is padded for itself, never the code as a
+The rules are those of NLM's normaliser and of FDA's own files: each segment is padded for itself, never the code as a
 whole. `pharmaetl.spark.ndc` says the same in column expressions; the tests hold the two together.
 """
 
@@ -43,7 +43,7 @@ _PRODUCT_SHAPES = frozenset({(4, 4), (5, 3), (5, 4)})
 _NHRIC = re.compile(r"[0-9]{4}-[0-9]{6}|[0-9]{5}-[0-9]{5}")
 """X12 data element 235, N6 (4-6) and N5 (5-5).
 
-A three-segment NHRIC has the shape of an NDC, and FDA gives it 11 digits in the same way (openFDA, other/nsde).
+A three-segment NHRIC has the shape of an NDC, and FDA gives it 11 digits in the same way.
 """
 
 _ISBT = re.compile(

@@ -165,8 +165,7 @@ def unpack_source(run: Run) -> Stop | None:
     tables = run.dataset.config.tables
     run.release_date = release.date_in([member.name for member in found], run.dataset.config.release_date)
     chosen = unpack.select(found, [(table.name, table.member, table.optional) for table in tables], fetched.file_name)
-    if not run.options.force and not run.options.sample:
-        run.engine.start_early()
+    run.engine.start_early()
     for table in tables:
         if table.name in chosen:
             run.parts.append(_part(run, table, chosen[table.name]))
@@ -200,7 +199,7 @@ def _part(run: Run, table: Table, found: unpack.Found) -> Part:
 
 
 def _store_raw(run: Run, fetched: Fetched) -> None:
-    """Store the source under its hash, its origin beside it, and its members as UTF-8."""
+    """Store the source under its hash, its origin beside it, and its members as UTF-8; once, whatever it is called."""
     dataset = run.dataset.name
     for part in run.parts:
         run.storage.put(layout.unpacked(dataset, fetched.sha256, part.text.member), part.text.path)
@@ -212,8 +211,9 @@ def _store_raw(run: Run, fetched: Fetched) -> None:
         "sha256": fetched.sha256,
         "fetched_at": fetched.fetched_at,
     }
-    run.storage.put(f"{layout.raw_dir(dataset, fetched.sha256)}/{fetched.file_name}", fetched.path)
-    run.storage.create(layout.source_record(dataset, fetched.sha256), json.dumps(origin, indent=2).encode())
+    if not run.storage.exists(layout.source_record(dataset, fetched.sha256)):
+        run.storage.put(f"{layout.raw_dir(dataset, fetched.sha256)}/{fetched.file_name}", fetched.path)
+        run.storage.create(layout.source_record(dataset, fetched.sha256), json.dumps(origin, indent=2).encode())
     run.raw_stored = True
 
 

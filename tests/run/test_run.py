@@ -252,3 +252,11 @@ def test_the_record_is_json_with_the_contracted_keys(place: Place, tmp_path: Pat
     counts = {"name", "rows_read", "rows_published", "rows_quarantined", "rows_duplicate", "path"}
     assert counts <= set(shape["tables"][0])
     assert {"name", "column", "outcome", "value", "threshold"} <= set(shape["quality"]["checks"][0])
+
+
+def test_one_source_under_two_names_is_stored_once(place: Place, tmp_path: Path) -> None:
+    source = a_release(tmp_path / "a.zip", rows(3))
+    run(place, source)
+    run(place, source.rename(tmp_path / "another name.zip"), force=True)
+    stored = [path for path in tree(place) if path.startswith("raw/") and "/unpacked/" not in path]
+    assert sorted(path.rpartition("/")[2] for path in stored) == ["a.zip", "source.json"]
