@@ -157,3 +157,34 @@ def test_every_rrf_value_is_the_source_s(published: Published, table: str, first
     names = [name for name in rows[0] if name not in {"record_hash", "meta_run_id"}]
     assert (names[0], names[-1]) == (first, last)
     assert sorted(tuple(row[name] or "" for name in names) for row in rows) == expected
+
+
+def test_rows_of_a_full_edition_are_read_from_its_own_folder(
+    shared_data: Path, engine_name: str, tmp_path: Path
+) -> None:
+    native = zipfile.ZipFile(shared_data / "rxnorm_native_rows.zip")
+    prescribable = zipfile.ZipFile(shared_data / "RxNorm_full_prescribe_10062025.zip")
+    members = {name: native.read(f"{name}.RRF") for name in ("RXNSTY", "RXNCUI", "RXNSAB")}
+    members |= {"RXNCONSO": native.read("RXNCONSO_2022-12-05.RRF")}
+    members |= {name: prescribable.read(f"rrf/{name}.RRF") for name in ("RXNREL", "RXNSAT")}
+    source = tmp_path / "RxNorm_full_12052022.zip"
+    with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(f"rrf/{name}.RRF", data)
+        archive.writestr("prescribe/rrf/RXNCONSO.RRF", prescribable.read("rrf/RXNCONSO.RRF"))
+        archive.writestr("Readme_Full_12052022.txt", "")
+    place = Place(str(tmp_path / "lake"), str(Path(__file__).parents[2] / "datasets"))
+    record = api.run(
+        place, "rxnorm", RunOptions(source=str(source), engine="spark" if engine_name == "spark" else "sail")
+    )
+    counted = {name.lower(): len([line for line in data.splitlines() if line]) for name, data in members.items()}
+    assert {table.name: table.rows_read for table in record.tables} == counted
+    assert record.source.release_date == "2022-12-05"
+    entry = api.manifest(place, "rxnorm").current
+    assert entry is not None
+    conso = Published(source, place, entry).rows("rxnconso")
+    assert {row["suppress"] for row in conso} == {"N", "O", "Y"}
+    lines = [line for line in members["RXNCONSO"].decode("utf-8").splitlines() if line]
+    served = {tuple(value.strip() for value in line.split("|")[:-1]) for line in lines}
+    names = [name for name in conso[0] if name not in {"record_hash", "meta_run_id"}]
+    assert {tuple(row[name] or "" for name in names) for row in conso} == served
