@@ -288,3 +288,10 @@ def doctor(place: Place) -> tuple[Diagnosis, ...]:
     from pharmaetl import doctor as diagnosis
 
     return diagnosis.doctor(place)
+
+
+def repair(place: Place) -> tuple[Diagnosis, ...]:
+    """Rebuild what is derived from the publish log, and say what can't be rebuilt."""
+    from pharmaetl import doctor as diagnosis
+
+    return diagnosis.repair(place)

@@ -9,6 +9,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,7 +19,10 @@ from pharmaetl.config import configfile
 from pharmaetl.download import source
 from pharmaetl.download.transfer import Limits
 from pharmaetl.errors import PharmaetlError
+from pharmaetl.lake import manifest
 from pharmaetl.lake.layout import WORK
+from pharmaetl.lake.local_storage import LocalStorage
+from pharmaetl.lake.storage import Storage
 from pharmaetl.place import Place
 
 NEEDED_BYTES = 5 * 1024**3
@@ -38,6 +42,21 @@ class Diagnosis:
 def doctor(place: Place) -> tuple[Diagnosis, ...]:
     """Look at Python, engines, Java, disk, lake, datasets, sources. Writes a probe file to the lake and removes it."""
     return (_python(), *_engines(), _lake(place), _disk(place), *_datasets(place))
+
+
+def repair(place: Place) -> tuple[Diagnosis, ...]:
+    """Write each `manifests/<dataset>.json` anew from its log. A damaged log is reported, and left as it is."""
+    return tuple(_repaired(place, name) for name in place.catalog.names())
+
+
+def _repaired(place: Place, name: str) -> Diagnosis:
+    try:
+        entry = manifest.rebuild_state(place.storage, name)
+    except PharmaetlError as error:
+        return Diagnosis(f"repair {name}", "fail", error.reason, error.hint)
+    return Diagnosis(
+        f"repair {name}", "ok", f"state written from entry {entry.sequence}" if entry else "nothing published"
+    )
 
 
 def _python() -> Diagnosis:
@@ -65,9 +84,10 @@ def _lake(place: Place) -> Diagnosis:
     probe = f"{WORK}/doctor-{uuid.uuid4().hex}"
     try:
         storage = place.storage
-        storage.create(probe, b"")
-        second = storage.create(probe, b"")
-        storage.delete(probe)
+        with _no_folder_left(storage):
+            storage.create(probe, b"")
+            second = storage.create(probe, b"")
+            storage.delete(probe)
     except PharmaetlError as error:
         return Diagnosis("lake", "fail", error.reason, error.hint or "choose another lake with --lake")
     if second:
@@ -75,6 +95,19 @@ def _lake(place: Place) -> Diagnosis:
             "lake", "fail", f"{storage.root} lets two writers create the same file", "use a file system with hard links"
         )
     return Diagnosis("lake", "ok", f"{storage.root} is writable, and a file is created just once")
+
+
+@contextmanager
+def _no_folder_left(storage: Storage) -> Iterator[None]:
+    """Take away the folders of a local lake that weren't there before, as far as they are empty."""
+    inside = Path(storage.root, WORK) if isinstance(storage, LocalStorage) else None
+    missing = [folder for folder in (inside, *inside.parents) if not folder.exists()] if inside else []
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            for folder in missing:
+                folder.rmdir()
 
 
 def _disk(place: Place) -> Diagnosis:

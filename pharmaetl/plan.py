@@ -87,7 +87,7 @@ def plan(storage: Storage, dataset: Dataset, options: RunOptions) -> Plan:
         reason=reason,
         changed=changed,
         source=Source(
-            url=redact(url),
+            url=probed.url,
             sha256=probed.sha256,
             bytes=probed.bytes,
             etag=probed.etag,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Until = Literal["fetch", "bronze", "silver"]
 Engine = Literal["auto", "sail", "spark"]
+Target = Literal["local"]
 
 _SOURCE = typer.Option(metavar="PATH|URL", help="Read this file instead of the configured one.", show_default=False)
 _SHRINK = typer.Option(
@@ -47,6 +48,9 @@ class Wanted:
         str | None, typer.Option(metavar="URL", help="An existing Spark cluster.", show_default=False)
     ] = None
 
+    target: Annotated[Target, typer.Option(help="Where it runs: on this machine.")] = "local"
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="A local run always waits for its end.")] = True
+
     def options(self) -> RunOptions:
         """The same for the API; UsageError where a word is empty."""
         from pharmaetl.api import RunOptions
@@ -58,7 +62,10 @@ class Wanted:
         ):
             if value is not None and not value.strip():
                 raise UsageError(f"{option} is empty", hint=f"give it a value, or leave {option} out")
-        return RunOptions(**vars(self))
+        if not self.wait:
+            raise UsageError("a local run is over when the command is", hint="leave --no-wait out")
+        asked = {name: value for name, value in vars(self).items() if name not in {"target", "wait"}}
+        return RunOptions(**asked)
 
 
 Every = Annotated[bool, typer.Option("--all", help="Every dataset there is.")]

@@ -42,8 +42,14 @@ class Origin:
 
 
 def origin_of(response: requests.Response, total: int | None) -> Origin:
-    """The validators of an answer; `total` is the size of the whole file in bytes."""
-    return Origin(response.headers.get("ETag"), response.headers.get("Last-Modified"), total)
+    """The validators of an answer, but those that repeat a secret; `total` is the size of the whole file in bytes."""
+    etag, last_modified = (_writable(response.headers.get(name)) for name in ("ETag", "Last-Modified"))
+    return Origin(etag, last_modified, total)
+
+
+def _writable(validator: str | None) -> str | None:
+    """Validators are written down. One made from the request's URL would take the licence key along."""
+    return None if validator is None or secret.redact(validator) != validator else validator
 
 
 def length_of(response: requests.Response) -> int | None:

@@ -12,6 +12,7 @@ from pharmaetl.lake.local_storage import LocalStorage
 from pharmaetl.local import contract as local_contract
 from pharmaetl.local import quality as local_quality
 from pharmaetl.local.state import Part, Run
+from pharmaetl.local.workspace import engine_path
 from pharmaetl.quality.gate import TableFacts
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _silver_table(run: Run, part: Part) -> None:
     work = run.work / "silver" / part.table.name
     work.mkdir(parents=True)
     job = jobs.SilverJob(
-        bronze_path=run.storage.url(_bronze_dir(run, part)),
+        bronze_path=engine_path(run.storage, run.work, _bronze_dir(run, part)),
         silver_path=str(work / "silver"),
         problems_path=str(work / "problems"),
         quarantine_path=str(work / "quarantine"),

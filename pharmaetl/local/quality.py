@@ -15,6 +15,7 @@ from pharmaetl.errors import EngineError
 from pharmaetl.lake import layout, publishlog
 from pharmaetl.lake.documents import Quality, TableVersion
 from pharmaetl.local.state import Part, Run
+from pharmaetl.local.workspace import engine_path
 from pharmaetl.quality import gate as quality
 from pharmaetl.quality.gate import Background, TableFacts
 
@@ -112,7 +113,7 @@ def _sample(run: Run, part: Part, index: int) -> list[str]:
 
 def _silver_url(run: Run, part: Part) -> str:
     level = run.dataset.config.table_level(part.table)
-    return run.storage.url(layout.silver_dir(run.dataset.name, level, run.version, run.run_id))
+    return engine_path(run.storage, run.work, layout.silver_dir(run.dataset.name, level, run.version, run.run_id))
 
 
 @contextmanager

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import assert_never
 
 from pharmaetl import lineage, runid
 from pharmaetl.catalog import Dataset
 from pharmaetl.engine import Shared, choose
-from pharmaetl.errors import ConflictError, InterruptedRunError, LocalIOError, PharmaetlError
+from pharmaetl.errors import ConflictError, InterruptedRunError, PharmaetlError
 from pharmaetl.lake import layout, manifest, runs
 from pharmaetl.lake.documents import ErrorInfo, RunRecord, StepResult
-from pharmaetl.lake.local_storage import LocalStorage
 from pharmaetl.lake.storage import Storage
 from pharmaetl.local import layers as local_layers
 from pharmaetl.local import steps as local_steps
 from pharmaetl.local.state import Run, Stop, as_local_error, remove_tree
+from pharmaetl.local.workspace import workspace
 from pharmaetl.pipeline import Fetch, Gate, Layer, Publish, SkipIfUnchanged, SparkJob, Step, Unpack, steps_for
 from pharmaetl.run_options import RunOptions
 from pharmaetl.secret import redact
@@ -37,7 +34,7 @@ def run(
 
     `engines`: the engine to share with other runs; its owner stops it.
     """
-    with _workspace(storage, dataset.name) as work, _termination_as_interrupt(), _engines(engines) as shared:
+    with workspace(storage, dataset.name) as work, _termination_as_interrupt(), _engines(engines) as shared:
         return _run_steps(Run(storage, dataset, options, watch, work, started=_now(), engines=shared))
 
 
@@ -52,7 +49,7 @@ def _engines(given: Shared | None) -> Iterator[Shared]:
 
 def resume(storage: Storage, dataset: Dataset, record: RunRecord, watch: Watch) -> RunRecord:
     """Go on with a failed or dead run from its stored source, under its own id; its unpublished files are made anew."""
-    with _workspace(storage, dataset.name) as work, _termination_as_interrupt(), _engines(None) as shared:
+    with workspace(storage, dataset.name) as work, _termination_as_interrupt(), _engines(None) as shared:
         options = RunOptions(source=record.source.url, edition=record.source.edition)
         started = runid.started_at(record.run_id)
         state = Run(storage, dataset, options, watch, work, started=started, engines=shared)
@@ -167,7 +164,7 @@ def _record(state: Run, outcome: str, reason: str, error: PharmaetlError | None 
             "steps": state.steps,
             "seconds": round(time.monotonic() - state.begun, 3),
             "started_at": _stamp(state.started),
-            "ended_at": _stamp(_now()) if ended else None,
+            "ended_at": _stamp(max(_now(), state.started)) if ended else None,
             "engine": state.engine_name,
             "config_sha256": state.dataset.config_sha256,
             "code_sha256": state.dataset.code_sha256,
@@ -196,6 +193,7 @@ def _failed(state: Run, error: PharmaetlError) -> PharmaetlError:
     if not state.run_id:
         state.run_id = state.make_run_id()
     record = _record(state, "failed", error.reason, error)
+    remove_tree(state.work)  # on a full disk, that makes room for the record
     try:
         runs.save(state.storage, record)
         lineage.write(state.storage, record)
@@ -212,26 +210,6 @@ def _hint_to_resume(state: Run) -> str:
         if state.raw_stored
         else f"pharmaetl run {state.dataset.name}"
     )
-
-
-@contextlib.contextmanager
-def _workspace(storage: Storage, dataset: str) -> Iterator[Path]:
-    """A folder for this run's unfinished files: inside a local lake, so that finished ones are moved, not copied."""
-    if not isinstance(storage, LocalStorage):
-        with tempfile.TemporaryDirectory(prefix="pharmaetl-") as folder:
-            yield Path(folder)
-        return
-    work = Path(storage.root, layout.WORK, f"{dataset}-{uuid.uuid4().hex[:12]}")
-    try:
-        work.mkdir(parents=True)
-    except OSError as error:
-        raise LocalIOError(
-            f"{work.parent}: can't be written: {error.strerror}", hint="choose another lake with --lake"
-        ) from error
-    try:
-        yield work
-    finally:
-        remove_tree(work)
 
 
 @contextlib.contextmanager

@@ -164,10 +164,8 @@ def _ndc11_problem(served: Column, column: ColumnSpec) -> Column:
             F.when(F.coalesce(ndc.ndc11(served), F.lit("")) != computed, F.lit("ndc11_mismatch")),
         ),
     ).when(
-        code.isNotNull(),
-        F.when(kind == "NDC", F.concat(F.lit("ndc_"), ndc.reason(code))).when(
-            (kind == "unknown") & no_digits, F.lit("ndc_unknown_code")
-        ),
+        code.isNotNull() & ((kind == "NDC") | ((kind == "unknown") & no_digits)),
+        F.concat(F.lit("ndc_"), ndc.reason(code)),
     )
 
 

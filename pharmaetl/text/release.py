@@ -11,11 +11,14 @@ from pharmaetl.config.dates import parse_pattern
 
 
 def date_in(members: Sequence[str], wanted: ReleaseDate | None) -> str | None:
-    """The date as YYYY-MM-DD; None where the config names no member, or none of them bears a date."""
+    """The date as YYYY-MM-DD; None where the config names no member, or none of them bears a date.
+
+    A release may hold another one in a folder: the outermost member counts.
+    """
     if wanted is None:
         return None
     pattern = parse_pattern(wanted.format)
-    for member in members:
+    for member in sorted(members, key=lambda path: path.count("/")):
         named = re.search(wanted.matches, member.rpartition("/")[2])
         parts = re.fullmatch(pattern.regex.removeprefix("^").removesuffix("$"), named[1]) if named else None
         if parts is None:

@@ -113,14 +113,23 @@ def select(
         if matches:
             chosen[table] = matches[0]
         elif not optional:
-            raise SourceFormatError(
-                f"{file_name}: no member {pattern} for table {table}; there is {_listed(found)}",
-                hint="if the source renamed it, change `member` in the table's config",
-            )
+            raise _without(pattern, table, found, file_name)
     total = sum(member.bytes or 0 for member in chosen.values())
     if total > limits.max_total_bytes:
         raise SourceFormatError(f"{file_name}: {total:,} bytes unpacked are more than {limits.max_total_bytes:,}")
     return chosen
+
+
+def _without(pattern: str | None, table: str, found: Sequence[Found], file_name: str) -> SourceFormatError:
+    if len(found) == 1 and found[0].crc32 is None:
+        return SourceFormatError(
+            f"{file_name}: no zip, but a single file, and its name is not {pattern}, as table {table} wants it",
+            hint="get the zip; or give the file a name that fits, where it is the table's own text",
+        )
+    return SourceFormatError(
+        f"{file_name}: no member {pattern} for table {table}; there is {_listed(found)}",
+        hint="if the source renamed it, change `member` in the table's config",
+    )
 
 
 def unpack(

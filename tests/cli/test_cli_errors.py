@@ -131,6 +131,8 @@ def test_a_list_of_problems_is_printed_one_per_line(fake: Any, piped: Run) -> No
         (("run", "nsde", "cder", "--source", "x"), "--source goes with one dataset"),
         (("run", "nsde", "--engine", "duck"), "'--engine': 'duck' is not one of"),
         (("run", "nsde", "--sample", "0"), "'--sample'"),
+        (("run", "nsde", "--no-wait"), "a local run is over when the command is"),
+        (("run", "nsde", "--target", "moon"), "'--target'"),
         (("run", "nsde", "--frobnicate"), "No such option: --frobnicate"),
         (("run", "nsde", "--source", ""), "--source is empty"),
         (("status", "a", "b"), "unexpected extra argument"),

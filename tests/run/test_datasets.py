@@ -149,6 +149,22 @@ def test_the_unfinished_directory_is_read_once_beside_its_spreadsheets(place: Pl
     assert [result.rows_read for result in record.tables] == [2, 198]
 
 
+def test_unfinished_packages_with_many_malformed_codes_are_published_and_counted(place: Place, tmp_path: Path) -> None:
+    labeler = '<document xmlns="urn:hl7-org:v3"><title>"A"</title></document>'
+    product = {**SOUND, "STARTMARKETINGDATE": "", "LABELERNAME": labeler}
+    members = {
+        "unfinished_product.txt": a_text([name for name in PRODUCT if name in product], [product]),
+        "unfinished_package.txt": a_text(PACKAGE[:6], PACKAGES[:8]),
+    }
+    record = run(place, "cder_unfinished", a_zip(tmp_path / "a.zip", **members))
+    assert [(result.rows_published, result.rows_quarantined) for result in record.tables] == [(1, 0), (8, 0)]
+    assert [row["labeler_name"] for row in table(place, "cder_unfinished", "products")] == [labeler]
+    assert record.quality is not None
+    found = {(check.name, check.column): (check.outcome, check.rows) for check in record.quality.checks}
+    assert found["Completeness", "ndc11"] == ("warn", 1)
+    assert found["IsComplete", "start_marketing_date"] == ("warn", 1)
+
+
 def an_rrf(columns: int, *lines: list[str]) -> bytes:
     return "".join("|".join([*line, *[""] * (columns - len(line))]) + "|\n" for line in lines).encode()
 
@@ -175,7 +191,8 @@ def test_rrf_members_are_taken_by_path_and_the_release_date_from_the_readme(plac
         "rrf/RXNSAT.RRF": sat,
         "prescribe/rrf/RXNCONSO.RRF": decoy,
     }
-    members |= {"rrf/RXNSTY.RRF": an_rrf(6, ["1", "T1"]), "Readme_Full_10062025.txt": b"x"}
+    members |= {"prescribe/Readme_Full_Prescribe_09022025.txt": b"x", "Readme_Full_10062025.txt": b"x"}
+    members |= {"rrf/RXNSTY.RRF": an_rrf(6, ["1", "T1"]), "rrf/RXNATOMARCHIVE.RRF": an_rrf(16, ["8", "", "gone"])}
     record = run(place, "rxnorm", a_zip(tmp_path / "a.zip", **members))
     assert record.source.release_date == "2025-10-06"
     assert [(result.name, result.rows_published) for result in record.tables] == [
@@ -183,6 +200,7 @@ def test_rrf_members_are_taken_by_path_and_the_release_date_from_the_readme(plac
         ("rxnrel", 1),
         ("rxnsat", 2),
         ("rxnsty", 1),
+        ("rxnatomarchive", 1),
     ]
     (relation,) = table(place, "rxnorm", "rxnrel")
     assert (relation["rela"], relation["rg"], relation["dir"]) == ("has_form", "group", "dir")

@@ -260,3 +260,13 @@ def test_one_source_under_two_names_is_stored_once(place: Place, tmp_path: Path)
     run(place, source.rename(tmp_path / "another name.zip"), force=True)
     stored = [path for path in tree(place) if path.startswith("raw/") and "/unpacked/" not in path]
     assert sorted(path.rpartition("/")[2] for path in stored) == ["a.zip", "source.json"]
+
+
+def test_repair_writes_the_derived_state_anew_and_nothing_else(place: Place, tmp_path: Path) -> None:
+    run(place, a_release(tmp_path / "a.zip", rows(3)))
+    state = Path(place.lake, "manifests", "nsde.json")
+    before, log = state.read_bytes(), Path(place.lake, "manifests", "nsde", "00000001.json").read_bytes()
+    state.write_bytes(before[:100])
+    found = {diagnosis.name: diagnosis for diagnosis in api.repair(place)}
+    assert (found["repair nsde"].outcome, found["repair nsde"].found) == ("ok", "state written from entry 1")
+    assert (state.read_bytes(), Path(place.lake, "manifests", "nsde", "00000001.json").read_bytes()) == (before, log)

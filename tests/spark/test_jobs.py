@@ -101,7 +101,7 @@ def test_quarantine_names_rule_column_value_and_line(mixed: tuple[Path, dict[str
     ) == [
         (5, "ndc11_mismatch", "ndc11", "00037002299", None, "other digits"),
         (7, "IsComplete", "item_code", "", None, "no code"),
-        (10, "ndc_unknown_code", "ndc11", "", None, "no code known"),
+        (10, "ndc_letters", "ndc11", "", None, "no code known"),
         (44, "field_count", None, None, "a,b,c", None),
     ]
 
@@ -132,7 +132,7 @@ def test_what_the_gate_asks_is_counted_on_the_written_rows(mixed: tuple[Path, di
     assert counts["findings"] == [
         {"rule": "IsComplete", "column": "item_code", "refused": True, "rows": 1, "line": 7},
         {"rule": "ndc11_mismatch", "column": "ndc11", "refused": True, "rows": 1, "line": 5},
-        {"rule": "ndc_unknown_code", "column": "ndc11", "refused": True, "rows": 1, "line": 10},
+        {"rule": "ndc_letters", "column": "ndc11", "refused": True, "rows": 1, "line": 10},
         {"rule": "unreadable_date", "column": "marketing_start_date", "refused": False, "rows": 2, "line": 4},
     ]
 
@@ -142,6 +142,22 @@ def test_the_content_digest_is_free_of_order_engine_and_run(mixed: tuple[Path, d
 
 
 DIGEST = "xx:6:1d32cd67299ed35b:ffffffffffffffff9587fd1089ab3f1c"
+
+
+@pytest.mark.parametrize(
+    ("code", "rule"),
+    [
+        ("0054478962", "ndc_ambiguous_10_digit"),
+        ("547668531244", "ndc_ambiguous_12_digit"),
+        ("si-lly-te-st", "ndc_letters"),
+        ("12345-1234-123", "ndc_bad_segments"),
+    ],
+)
+def test_a_code_of_no_known_shape_without_digits_is_refused_with_its_reason(
+    spark: SparkSession, tmp_path: Path, code: str, rule: str
+) -> None:
+    counts = run_jobs(spark, tmp_path, [a_row("0037-0022-07", "00037002207"), a_row(code, "")])
+    assert [(found["rule"], found["rows"]) for found in counts["findings"]] == [(rule, 1)]
 
 
 def test_equal_rows_leave_one_and_near_equal_ones_stay(spark: SparkSession, tmp_path: Path) -> None:

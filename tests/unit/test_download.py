@@ -227,3 +227,19 @@ def test_a_no_is_not_asked_again(site: FaultServer, get: Fetching, status: int, 
     assert hint in caught.value.hint
     assert caught.value.exit_code == 5
     assert len(site.requests) == 1
+
+
+def test_a_validator_that_repeats_the_licence_key_is_written_nowhere(
+    site: FaultServer, get: Fetching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LICENCE_KEY", "canary-4e1d")
+    url = site.url("/f", file=File(BODY, etag='"/f?apiKey=canary-4e1d"')) + "?apiKey=${LICENCE_KEY}"
+    notes: list[bytes] = []
+
+    def look(done: int, total: int | None) -> None:
+        notes.extend(path.read_bytes() for path in get.spool.glob("*.json"))
+
+    fetched = get(url, progress=look)
+    assert is_whole(fetched)
+    assert fetched.etag is None
+    assert not any(b"canary" in note for note in notes)

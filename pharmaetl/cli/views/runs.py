@@ -216,13 +216,13 @@ def check_table(checks: Sequence[Check]) -> Table:
     """Checks, one a line, with what was found and what was expected."""
     columns = (
         Column("check"),
-        Column("table", drop=4),
-        Column("column"),
+        Column("table", drop=1),
+        Column("column", wrap=True),
         Column("outcome"),
         Column("value", right=True),
-        Column("limit", right=True, drop=1),
-        Column("rows", right=True, drop=2),
-        Column("reason", wrap=True, drop=3),
+        Column("limit", right=True, drop=4),
+        Column("rows", right=True, drop=3),
+        Column("reason", wrap=True, drop=2),
     )
     return Table(columns, tuple(_check(check) for check in checks))
 
