@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 SAIL_MEMORY_BYTES = 2 * 1024**3
-SMALL_SOURCE_BYTES = 32 * 1024**2
+SMALL_SOURCE_BYTES = 2 * 1024**2
 """Of the source file as served, mostly zipped: about ten times as much text."""
 _START_SECONDS = 60
 
