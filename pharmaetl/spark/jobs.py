@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -181,8 +180,3 @@ def load_transform(path: str, name: str) -> Callable[[DataFrame], DataFrame] | N
     spec.loader.exec_module(module)
     function: Callable[[DataFrame], DataFrame] | None = getattr(module, name, None)
     return function
-
-
-def parse_table(text: str) -> TableSpec:
-    """A table spec from the JSON of a job argument."""
-    return TableSpec.from_json(json.loads(text))

@@ -28,8 +28,3 @@ def configure(session: SparkSession) -> SparkSession:
     for key, value in SETTINGS.items():
         session.conf.set(key, value)
     return session
-
-
-def get_or_create() -> SparkSession:
-    """The session of a Glue job or of a cluster: whatever is there, configured."""
-    return configure(SparkSession.builder.getOrCreate())

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from releases import DATASETS, a_release, rows
@@ -31,10 +32,9 @@ def start(lake: Path, source: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, restore_signals=True)
 
 
-def ask(lake: Path, *words: str) -> dict[str, object]:
+def ask(lake: Path, *words: str) -> Any:
     command = [sys.executable, "-m", "pharmaetl", *words, "--lake", str(lake), "--datasets", str(DATASETS), "--json"]
-    answer: dict[str, object] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    return answer
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def stop_in_bronze(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str]:
@@ -55,7 +55,7 @@ def test_an_interrupted_run_ends_with_130_a_record_and_no_version(tmp_path: Path
     lake, source = tmp_path / "lake", a_release(tmp_path / "a.zip", rows(30))
     code, said = stop_in_bronze(start(lake, source), number)
     assert (code, "error: interrupted" in said, "Traceback" in said) == (130, True, False)
-    (run,) = ask(lake, "runs", "list")["runs"]  # type: ignore[misc]  # a list of objects
+    (run,) = ask(lake, "runs", "list")["runs"]
     assert (run["outcome"], run["error"]["code"]) == ("failed", "interrupted")
     assert not (lake / "manifests").exists()
     assert ask(lake, "runs", "resume", run["run_id"])["outcome"] == "published"
@@ -66,7 +66,7 @@ def test_a_killed_run_leaves_nothing_visible_and_the_next_one_publishes(tmp_path
     lake, source = tmp_path / "lake", a_release(tmp_path / "a.zip", rows(30))
     code, _ = stop_in_bronze(start(lake, source), signal.SIGKILL)
     assert code == -signal.SIGKILL
-    (run,) = ask(lake, "runs", "list")["runs"]  # type: ignore[misc]  # a list of objects
+    (run,) = ask(lake, "runs", "list")["runs"]
     assert (run["outcome"], run["error"]["code"]) == ("failed", "dead")
     assert not (lake / "manifests").exists()
     process = start(lake, source)
@@ -80,7 +80,7 @@ def test_two_runs_of_one_source_publish_it_once(tmp_path: Path) -> None:
     both = [start(lake, source), start(lake, source)]
     said = [process.communicate(timeout=60)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    outcomes = sorted(str(run["outcome"]) for run in ask(lake, "runs", "list")["runs"])  # type: ignore[attr-defined]
+    outcomes = sorted(str(run["outcome"]) for run in ask(lake, "runs", "list")["runs"])
     assert outcomes == ["published", "skipped"]
     assert sum("already published by" in text or "source unchanged" in text for text in said) == 1
     assert ask(lake, "manifest", "show", "nsde")["entries"] == 1
