@@ -7,23 +7,23 @@ import importlib.util
 import platform
 import shutil
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from pharmaetl import engine
+from pharmaetl.catalog import Catalog
 from pharmaetl.config import configfile
 from pharmaetl.download import source
 from pharmaetl.download.transfer import Limits
 from pharmaetl.errors import PharmaetlError
-from pharmaetl.lake import manifest
 from pharmaetl.lake.layout import WORK
 from pharmaetl.lake.local_storage import LocalStorage
 from pharmaetl.lake.storage import Storage
-from pharmaetl.place import Place
 
 NEEDED_BYTES = 5 * 1024**3
 """Free space that a run of the largest known source needs: the file, its text, three layers."""
@@ -39,24 +39,28 @@ class Diagnosis:
     fix: str = ""
 
 
+class Place(Protocol):
+    """A lake and a catalog, opened when first needed: what `pharmaetl.place` makes."""
+
+    @property
+    def lake(self) -> str:
+        """Path or URL of the lake."""
+        ...
+
+    @property
+    def storage(self) -> Storage:
+        """The lake, opened."""
+        ...
+
+    @property
+    def catalog(self) -> Catalog:
+        """The dataset folders."""
+        ...
+
+
 def doctor(place: Place) -> tuple[Diagnosis, ...]:
     """Look at Python, engines, Java, disk, lake, datasets, sources. Writes a probe file to the lake and removes it."""
-    return (_python(), *_engines(), _lake(place), _disk(place), *_datasets(place))
-
-
-def repair(place: Place) -> tuple[Diagnosis, ...]:
-    """Write each `manifests/<dataset>.json` anew from its log. A damaged log is reported, and left as it is."""
-    return tuple(_repaired(place, name) for name in place.catalog.names())
-
-
-def _repaired(place: Place, name: str) -> Diagnosis:
-    try:
-        entry = manifest.rebuild_state(place.storage, name)
-    except PharmaetlError as error:
-        return Diagnosis(f"repair {name}", "fail", error.reason, error.hint)
-    return Diagnosis(
-        f"repair {name}", "ok", f"state written from entry {entry.sequence}" if entry else "nothing published"
-    )
+    return (_python(), *_engines(), lake(place), _disk(place), *_datasets(place))
 
 
 def _python() -> Diagnosis:
@@ -80,7 +84,8 @@ def _engines() -> Iterator[Diagnosis]:
         yield Diagnosis("engine spark", "ok", f"Java at {java}")
 
 
-def _lake(place: Place) -> Diagnosis:
+def lake(place: Place) -> Diagnosis:
+    """Can the lake be written, and is a file created just once, whoever else tries?"""
     probe = f"{WORK}/doctor-{uuid.uuid4().hex}"
     try:
         storage = place.storage
@@ -91,9 +96,8 @@ def _lake(place: Place) -> Diagnosis:
     except PharmaetlError as error:
         return Diagnosis("lake", "fail", error.reason, error.hint or "choose another lake with --lake")
     if second:
-        return Diagnosis(
-            "lake", "fail", f"{storage.root} lets two writers create the same file", "use a file system with hard links"
-        )
+        fix = "use AWS S3, or a server that honours If-None-Match" if "://" in storage.root else "use another disk"
+        return Diagnosis("lake", "fail", f"{storage.root} lets two writers create the same file", fix)
     return Diagnosis("lake", "ok", f"{storage.root} is writable, and a file is created just once")
 
 
@@ -111,7 +115,7 @@ def _no_folder_left(storage: Storage) -> Iterator[None]:
 
 
 def _disk(place: Place) -> Diagnosis:
-    folder = Path(place.lake).expanduser().resolve() if "://" not in place.lake else Path.cwd()
+    folder = Path(place.lake).expanduser().resolve() if "://" not in place.lake else Path(tempfile.gettempdir())
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
+from pharmaetl import secret
 from pharmaetl.errors import EngineError, EngineUnavailableError, LocalIOError, PharmaetlError
 from pharmaetl.run_options import EngineName
 
@@ -25,6 +26,7 @@ SAIL_MEMORY_BYTES = 2 * 1024**3
 SMALL_SOURCE_BYTES = 2 * 1024**2
 """Of the source file as served, mostly zipped: about ten times as much text."""
 _START_SECONDS = 60
+_S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,20 @@ class Engine:
         first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
         return EngineError(f"engine {self.choice.name}: {first[:300]}", hint="run again with -v for the whole message")
 
+    def need_s3a(self) -> None:
+        """EngineUnavailableError, with what to add, where this Spark can't read s3a:// URLs."""
+        if self.choice.name == "sail":  # reads them by itself
+            return
+        with self.speaking():
+            context: Any = self.session.sparkContext
+        if context._jsc.hadoopConfiguration().getClassByNameOrNull(_S3A) is None:  # noqa: SLF001  (no public way)
+            version = context._jvm.org.apache.hadoop.util.VersionInfo.getVersion()  # noqa: SLF001
+            raise EngineUnavailableError(
+                "this Spark has no s3a file system, so the cluster can't reach a lake on S3",
+                hint=f"set SPARK_HOME to a distribution with hadoop-aws {version}, or export "
+                f"PYSPARK_SUBMIT_ARGS='--packages org.apache.hadoop:hadoop-aws:{version} pyspark-shell'",
+            )
+
     def close(self) -> None:
         """Stop the session and the engine's process."""
         if self._session is not None:
@@ -179,9 +195,10 @@ class Engine:
         from pyspark.sql import SparkSession
 
         builder = SparkSession.builder.appName("pharmaetl").master(self.choice.master or "local[*]")
-        for key, value in _jvm_settings(self._scratch, self._small).items():
+        for key, value in (_jvm_settings(self._scratch, self._small) | _s3a_settings()).items():
             builder = builder.config(key, value)
-        return builder.getOrCreate()
+        with secret.hidden_from_children():
+            return builder.getOrCreate()
 
 
 class Shared:
@@ -230,6 +247,18 @@ def _jvm_settings(scratch: Path, small: bool) -> dict[str, str]:
     }
 
 
+def _s3a_settings() -> dict[str, str]:
+    """Where a Spark cluster finds S3, if that isn't AWS; keys come from the environment of the cluster or this one."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if not endpoint:
+        return {}
+    return {
+        "spark.hadoop.fs.s3a.endpoint": endpoint,
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.connection.ssl.enabled": str(endpoint.startswith("https:")).lower(),
+    }
+
+
 def _start_sail() -> subprocess.Popen[str]:
     settings = {
         "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
@@ -242,7 +271,7 @@ def _start_sail() -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, **{key: os.environ.get(key, value) for key, value in settings.items()}},
+        env={**settings, **secret.environment_for_children()},
         start_new_session=True,
     )
 

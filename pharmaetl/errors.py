@@ -8,7 +8,8 @@ PharmaetlError                        exit
 │   ├── SourceFormatError             4    a malformed file: zip, member, encoding, header
 │   └── GateError                     4    a quality rule failed
 ├── UnavailableError                  5    the source site or AWS can't be reached
-│   └── DeniedError                   5    … or says no: 401, 403, 404, 410
+│   ├── DeniedError                   5    … or says no: 401, 403, 404, 410
+│   └── OutOfTimeError                5    … or takes longer than the function has that asks it
 ├── ConflictError                     6    another run published first
 │   ├── AlreadyPublishedError         6    … the same inputs: the caller reports a skipped run, not a failed one
 │   └── CommitUnknownError            6    the commit was sent, its answer lost, and it can't be read back
@@ -89,6 +90,12 @@ class DeniedError(UnavailableError):
     """The site answered and said no; asking again won't help."""
 
     code = "denied"
+
+
+class OutOfTimeError(UnavailableError):
+    """The time of the function is up in which the source was to be fetched; the next try would need as long."""
+
+    code = "out_of_time"
 
 
 class ConflictError(PharmaetlError):

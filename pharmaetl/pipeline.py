@@ -59,11 +59,27 @@ class Publish:
     name: str = "publish"
 
 
-Step = Fetch | SkipIfUnchanged | Unpack | SparkJob | Gate | Publish
+@dataclass(frozen=True)
+class Crawl:
+    """Let the crawler look at what was published: on AWS only, after publishing, which it neither delays nor fails."""
+
+    crawler_name: str
+    name: str = "crawl"
+
+
+LocalStep = Fetch | SkipIfUnchanged | Unpack | SparkJob | Gate | Publish
+"""A step that every runner has."""
+Step = LocalStep | Crawl
 
 
 def steps_for(config: DatasetConfig) -> tuple[Step, ...]:
-    """The steps of one run of a dataset, in order."""
+    """The steps of one run of a dataset, in order; a config that names a crawler wants it to run."""
+    crawler = config.bronze_crawler_name
+    return (*local_steps_for(config), *([Crawl(crawler)] if crawler else []))
+
+
+def local_steps_for(config: DatasetConfig) -> tuple[LocalStep, ...]:
+    """The steps that a run on this machine has, where there is no crawler."""
     return (
         Fetch(config.source_url),
         SkipIfUnchanged(),

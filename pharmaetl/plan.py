@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pharmaetl import engine, runid
 from pharmaetl.catalog import Dataset
 from pharmaetl.download import source
-from pharmaetl.download.transfer import Known, Limits, Probed
+from pharmaetl.download.transfer import Known, Probed
 from pharmaetl.lake import manifest
 from pharmaetl.lake.documents import LogEntry, Source
 from pharmaetl.lake.storage import Storage
-from pharmaetl.pipeline import Fetch, SkipIfUnchanged, steps_for
+from pharmaetl.pipeline import Fetch, SkipIfUnchanged, local_steps_for
 from pharmaetl.run_options import RunOptions
 from pharmaetl.secret import redact
 
@@ -71,7 +71,8 @@ def plan(storage: Storage, dataset: Dataset, options: RunOptions) -> Plan:
     """The steps that a run with these options would take."""
     current = manifest.current(storage, dataset.name)
     url = options.source or dataset.config.url_of(options.edition)
-    limits = Limits(max_bytes=dataset.config.max_bytes)
+    private = dataset.config.allow_private_hosts or options.allow_private_hosts
+    limits = replace(source.PROBE_LIMITS, max_bytes=dataset.config.max_bytes, allow_private_hosts=private)
     probed = source.probe(url, limits=limits, known=_known(current, url))
     changed, reason = _changed(dataset, current, probed, options.force)
     run_id = runid.make(
@@ -125,7 +126,7 @@ def _changed(dataset: Dataset, current: LogEntry | None, probed: Probed, force: 
 def _planned(dataset: Dataset, changed: bool | None, reason: str, options: RunOptions) -> list[PlannedStep]:
     steps: list[PlannedStep] = []
     stopped = ""
-    for step in steps_for(dataset.config):
+    for step in local_steps_for(dataset.config):
         if isinstance(step, Fetch | SkipIfUnchanged):
             steps.append(PlannedStep(step.name, "run", "" if isinstance(step, Fetch) else reason))
         elif stopped or changed is False:

@@ -27,3 +27,5 @@ class RunOptions:
     engine: EngineName = "auto"
     master: str | None = None
     """A Spark cluster to run on, such as spark://host:7077."""
+    allow_private_hosts: bool = False
+    """Follow redirects of the source's site into private networks, too."""

@@ -26,6 +26,8 @@ class Answer:
     body: bytes | None = None
     raw: bytes | None = None
     """Sent instead of an answer, then the connection is closed."""
+    raw_pause: float = 0
+    """Seconds after each byte of `raw`."""
     ranges: bool = True
     reset_at: int | None = None
     """The connection is reset (RST) at this byte of the file."""
@@ -133,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         site.requests.append(Request(self.command, self.path, dict(self.headers.items())))
         answer = site.next_answer(path)
         if answer.raw is not None:
-            self.wfile.write(answer.raw)
+            self._send_raw(answer)
             self.close_connection = True
             return
         status, headers, body, start = self._good(site.files.get(path), answer)
@@ -174,6 +176,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.site.closing.wait()
         if answer.reset_at is not None:
             self._reset()
+
+    def _send_raw(self, answer: Answer) -> None:
+        raw = answer.raw or b""
+        piece = 1 if answer.raw_pause else max(1, len(raw))
+        for at in range(0, len(raw), piece):
+            self.wfile.write(raw[at : at + piece])
+            if answer.raw_pause and self.server.site.closing.wait(answer.raw_pause):
+                return
 
     def _reset(self) -> None:
         # A moment for the bytes to get through: a reset throws away what the kernel still holds.

@@ -26,6 +26,8 @@ from pharmaetl.api.lake import (
     lineage,
     manifest,
     paths,
+    prune,
+    pruned,
     quality,
     quality_over_time,
     repair,
@@ -36,7 +38,7 @@ from pharmaetl.api.lake import (
     verify,
 )
 from pharmaetl.api.running import Attempt, plan, resume, run, run_each
-from pharmaetl.lake.integrity import Finding
+from pharmaetl.lake.finding import Finding
 from pharmaetl.lineage_tree import LineageNode, LineageView
 from pharmaetl.place import Place
 from pharmaetl.quality.dqdl import Ruleset
@@ -49,6 +51,6 @@ __all__ = [
     "Attempt", "DatasetStatus", "DatasetView", "Finding", "LakeStatus", "LastRun", "Layer", "LineageNode",
     "LineageView", "ManifestView", "Place", "QualityHistory", "QualityView", "Ruleset", "RunOptions", "Validation",
     "accept", "dataset_config", "dataset_names", "datasets", "doctor", "drift", "history", "lineage", "manifest",
-    "new_dataset", "paths", "plan", "quality", "quality_over_time", "quality_rulesets", "repair", "resume", "rollback",
-    "run", "run_each", "run_record", "runs", "schema", "status", "validate", "verify",
+    "new_dataset", "paths", "plan", "prune", "pruned", "quality", "quality_over_time", "quality_rulesets", "repair",
+    "resume", "rollback", "run", "run_each", "run_record", "runs", "schema", "status", "validate", "verify",
 ]  # fmt: skip

@@ -71,11 +71,11 @@ def validate(place: Place, target: str | None) -> tuple[Validation, ...]:
     return validation.validate(place.catalog, target)
 
 
-def new_dataset(place: Place, target: str, source: str, force: bool) -> NewDataset:
+def new_dataset(place: Place, target: str, source: str, force: bool, allow_private_hosts: bool = False) -> NewDataset:
     """Look at a file or URL and write a dataset's folder ORG/NAME, so that `run` works on it at once."""
     from pharmaetl.onboarding import new_dataset as onboarding
 
-    return onboarding.create(target, source, place.datasets, force=force)
+    return onboarding.create(target, source, place.datasets, force=force, allow_private_hosts=allow_private_hosts)
 
 
 def schema() -> dict[str, Any]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pharmaetl import status as lake_status
-from pharmaetl.errors import UsageError
+from pharmaetl.errors import PharmaetlError, UsageError
 from pharmaetl.lake import layout
 from pharmaetl.lake import manifest as publish_log
+from pharmaetl.lake import pruned as pruned_versions
 from pharmaetl.lake import runs as run_records
 from pharmaetl.lake.documents import LogEntry, RunRecord
-from pharmaetl.lake.integrity import Finding
+from pharmaetl.lake.finding import Finding
+from pharmaetl.lake.pruned import Pruned
+from pharmaetl.lake.storage import ReadOnlyStorage
 from pharmaetl.lineage_tree import LineageView
 from pharmaetl.place import Place
 from pharmaetl.quality import history as quality_history
@@ -20,13 +24,16 @@ from pharmaetl.status import LakeStatus
 
 if TYPE_CHECKING:
     from pharmaetl.doctor import Diagnosis
+    from pharmaetl.lake.prune import Pruning
+
+_log = logging.getLogger(__name__)
 
 Layer = Literal["raw", "bronze", "silver"]
 
 
-def status(place: Place, dataset: str | None = None) -> LakeStatus:
-    """What each dataset last published, and how old it is."""
-    return lake_status.status(place.storage, place.catalog, dataset)
+def status(place: Place, dataset: str | None = None, measure: bool = False) -> LakeStatus:
+    """What each dataset last published, how old and how large it is; `measure` counts every file of the lake."""
+    return lake_status.status(place.storage, place.catalog, dataset, measure=measure)
 
 
 @dataclass(frozen=True)
@@ -51,13 +58,52 @@ def history(place: Place, dataset: str) -> tuple[LogEntry, ...]:
 
 
 def verify(place: Place, dataset: str) -> tuple[Finding, ...]:
-    """What is wrong with the log and the files it lists; every listed file is read and hashed."""
-    return publish_log.verify(place.storage, place.catalog.find(dataset).name)
+    """What is wrong with the log, the files it lists and their sources; every one of them is read and hashed."""
+    from pharmaetl import unpacked
+
+    found = place.catalog.find(dataset)
+    findings = publish_log.verify(place.storage, found.name)
+    if any(finding.path.startswith(layout.log_dir(found.name)) and finding.severity == "error" for finding in findings):
+        return findings  # without a log, nobody knows what there should be
+    return findings + unpacked.findings(place.storage, found)
+
+
+def pruned(place: Place, dataset: str) -> dict[str, Pruned]:
+    """By run id, the published versions that `prune` has given up; the log still has their entries."""
+    return pruned_versions.read_all(place.storage, place.catalog.find(dataset).name)
+
+
+def prune(place: Place, dataset: str | None, grace_hours: float | None, dry_run: bool) -> Pruning:
+    """Remove what no kept version, run or rollback needs, of one dataset or all; or only say what that is."""
+    from pharmaetl.lake import prune as housekeeping
+
+    chosen = [place.catalog.find(dataset)] if dataset else list(place.catalog)
+    request = housekeeping.Request(
+        dataset=dataset,
+        retentions={each.name: each.config.retention for each in chosen},
+        grace_hours=housekeeping.GRACE_HOURS if grace_hours is None else grace_hours,
+        dry_run=dry_run,
+    )
+    return housekeeping.prune(ReadOnlyStorage(place.storage) if dry_run else place.storage, request)
 
 
 def rollback(place: Place, dataset: str, to: str | None, reason: str) -> LogEntry:
-    """Make an older version current again; the newer one stays in the lake and in the log."""
-    return publish_log.rollback(place.storage, place.catalog.find(dataset).name, to, reason)
+    """Make an older version current again; the newer one stays in the lake and in the log.
+
+    Where the lake is on S3, the Glue catalogue follows; that it can't is a warning, since the log alone decides.
+    """
+    found = place.catalog.find(dataset)
+    entry = publish_log.rollback(place.storage, found.name, to, reason)
+    if place.storage.root.startswith("s3://"):
+        from pharmaetl.aws import glue_catalogue
+
+        try:
+            glue_catalogue.refresh(place.storage, found.config)
+        except UsageError:  # a lake without a catalogue
+            pass
+        except PharmaetlError as error:
+            _log.warning("the Glue catalogue still shows the version before: %s", error.reason)
+    return entry
 
 
 def quality(place: Place, dataset: str, run_id: str | None = None) -> QualityView:
@@ -73,12 +119,12 @@ def quality_over_time(place: Place, dataset: str) -> QualityHistory:
 def runs(place: Place, dataset: str | None, limit: int) -> tuple[RunRecord, ...]:
     """The newest runs, of one dataset or all."""
     found = run_records.recent(place.storage, place.catalog.find(dataset).name if dataset else None, limit)
-    return tuple(run_records.as_ended(record) for record in found)
+    return tuple(run_records.as_ended(place.storage, record) for record in found)
 
 
 def run_record(place: Place, run_id: str) -> RunRecord:
     """The record of a run; the first letters of its id will do where they are unique."""
-    return run_records.as_ended(run_records.find(place.storage, run_id))
+    return run_records.as_ended(place.storage, run_records.find(place.storage, run_id))
 
 
 def lineage(place: Place, target: str) -> LineageView:
@@ -118,11 +164,16 @@ def doctor(place: Place) -> tuple[Diagnosis, ...]:
     """Is this machine set up? Each finding comes with its fix."""
     from pharmaetl import doctor as diagnosis
 
-    return diagnosis.doctor(place)
+    found = diagnosis.doctor(place)
+    if not place.lake.lower().startswith("s3://") or any(one.name == "lake" and one.outcome == "fail" for one in found):
+        return found
+    from pharmaetl.aws import lake_check
+
+    return (*found, *lake_check.diagnoses(place.storage))
 
 
 def repair(place: Place) -> tuple[Diagnosis, ...]:
-    """Rebuild what is derived from the publish log, and say what can't be rebuilt."""
-    from pharmaetl import doctor as diagnosis
+    """Make anew what is derived from the log, the records and the raw files, and say what can't be."""
+    from pharmaetl import repair as mending
 
-    return diagnosis.repair(place)
+    return mending.repair(place)

@@ -11,7 +11,7 @@ import typer
 from typer.main import get_command
 
 from pharmaetl import __version__
-from pharmaetl.cli import dataset, doctor, lineage, manifest, path, quality, run, runs, status
+from pharmaetl.cli import aws, dataset, doctor, lineage, manifest, path, prune, quality, run, runs, status
 from pharmaetl.cli.failures import PROGRAM, failure_of
 from pharmaetl.cli.options import add, group, help_without_command
 from pharmaetl.cli.output import Output, prepare_streams
@@ -45,13 +45,14 @@ GROUPS = (
         "The publish log, which decides what readers see.",
         (manifest.show, manifest.history, manifest.verify, manifest.rollback),
     ),
-    ("runs", "What was done in a lake.", (runs.list_, runs.show, runs.resume)),
+    ("runs", "What was done in a lake.", (runs.list_, runs.show, runs.watch, runs.stop, runs.resume)),
     ("quality", "What the gate checks, and what it found.", (quality.show, quality.history, quality.export)),
     (
         "dataset",
         "The configs that say what there is to run.",
         (dataset.list_, dataset.show, dataset.validate, dataset.schema, dataset.new, dataset.drift, dataset.accept),
     ),
+    ("aws", "The same pipelines on AWS.", (aws.synth, aws.deploy, aws.start, aws.status, aws.doctor)),
 )
 
 
@@ -72,7 +73,7 @@ def _program(context: typer.Context, version: Version = False) -> None:
 def build() -> typer.Typer:
     """The whole command tree."""
     app = group(PROGRAM, HELP, epilog=EXAMPLES, callback=_program)
-    add(app, (run.run, run.plan, status.status, lineage.lineage, path.path, doctor.doctor))
+    add(app, (run.run, run.plan, status.status, lineage.lineage, path.path, doctor.doctor, prune.prune))
     for name, text, commands in GROUPS:
         app.add_typer(add(group(name, text), commands))
     return app

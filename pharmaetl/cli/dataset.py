@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pharmaetl.cli.options import DatasetArgument, dataset_names
+from pharmaetl.cli.options import AllowPrivateHosts, DatasetArgument, dataset_names
 from pharmaetl.cli.session import Session
 from pharmaetl.cli.views import contract as contract_views
 from pharmaetl.cli.views import datasets as views
@@ -77,7 +77,13 @@ def schema(session: Session) -> None:
     session.show(views.schema(api.schema()))
 
 
-def new(session: Session, dataset: NewName, source: From, force: Force = False) -> None:
+def new(
+    session: Session,
+    dataset: NewName,
+    source: From,
+    force: Force = False,
+    allow_private_hosts: AllowPrivateHosts = False,
+) -> None:
     """Look at a real file and write a dataset's folder: config, README, sample and test.
 
     `run` works on it at once. Delimiter, quoting, encoding, header, column types and formats and the key are guessed
@@ -88,7 +94,7 @@ def new(session: Session, dataset: NewName, source: From, force: Force = False) 
 
     if not source.strip():
         raise UsageError("--from is empty", hint="give it a path or URL")
-    session.show(views.created(api.new_dataset(session.place, dataset, source, force)))
+    session.show(views.created(api.new_dataset(session.place, dataset, source, force, allow_private_hosts)))
 
 
 def drift(session: Session, dataset: DatasetArgument, source: Source = None) -> None:

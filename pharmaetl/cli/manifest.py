@@ -29,7 +29,8 @@ def history(session: Session, dataset: DatasetArgument) -> None:
     """List every version ever published, and every rollback."""
     from pharmaetl import api
 
-    session.show(views.history(dataset, api.history(session.place, dataset)))
+    entries = api.history(session.place, dataset)
+    session.show(views.history(dataset, entries, api.pruned(session.place, dataset)))
 
 
 def verify(session: Session, dataset: DatasetArgument) -> None:

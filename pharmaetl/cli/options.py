@@ -44,6 +44,9 @@ _NAMES = typer.Argument(
     metavar="[DATASET]...", autocompletion=dataset_names, help="Names that `dataset list` shows.", show_default=False
 )
 
+_PRIVATE_HOSTS = typer.Option("--allow-private-hosts", help="Follow the site's redirects into private networks, too.")
+
+AllowPrivateHosts = Annotated[bool, _PRIVATE_HOSTS]
 DatasetArgument = Annotated[str, _NAME]
 DatasetsArgument = Annotated[list[str] | None, _NAMES]
 OptionalDataset = Annotated[str | None, _NAME_OR_ALL]

@@ -113,7 +113,7 @@ def _renderable(part: Table | Facts | Tree, width: int) -> RenderableType:
         case Facts():
             return _rich_facts(part)
         case Tree():
-            return _rich_tree(part)
+            return rich_tree(part)
 
 
 def _styled(value: Value, style: str = "") -> Text:
@@ -134,12 +134,13 @@ def _rich_facts(facts: Facts) -> RenderableType:
     return grid
 
 
-def _rich_tree(tree: Tree) -> RichTree:
+def rich_tree(tree: Tree) -> RichTree:
+    """A tree as rich draws it."""
     from rich.tree import Tree as RichTree
 
     branch = RichTree(_styled(tree.label), guide_style="dim")
     for child in tree.children:
-        branch.children.append(_rich_tree(child))
+        branch.children.append(rich_tree(child))
     return branch
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pharmaetl.cli.options import DatasetsArgument, OptionalDataset
+from pharmaetl.cli import cloud_run
+from pharmaetl.cli.options import AllowPrivateHosts, DatasetsArgument, OptionalDataset
 from pharmaetl.cli.session import Session
 from pharmaetl.cli.views import runs as views
 from pharmaetl.errors import PharmaetlError, UsageError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 Until = Literal["fetch", "bronze", "silver"]
 Engine = Literal["auto", "sail", "spark"]
-Target = Literal["local"]
+Target = Literal["local", "aws"]
 
 _SOURCE = typer.Option(metavar="PATH|URL", help="Read this file instead of the configured one.", show_default=False)
 _SHRINK = typer.Option(
@@ -47,9 +48,12 @@ class Wanted:
     master: Annotated[
         str | None, typer.Option(metavar="URL", help="An existing Spark cluster.", show_default=False)
     ] = None
+    allow_private_hosts: AllowPrivateHosts = False
 
-    target: Annotated[Target, typer.Option(help="Where it runs: on this machine.")] = "local"
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="A local run always waits for its end.")] = True
+    target: Annotated[Target, typer.Option(help="Where it runs: on this machine, or in Step Functions.")] = "local"
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Look on until a run on AWS has ended; a local run always does.")
+    ] = True
 
     def options(self) -> RunOptions:
         """The same for the API; UsageError where a word is empty."""
@@ -62,7 +66,7 @@ class Wanted:
         ):
             if value is not None and not value.strip():
                 raise UsageError(f"{option} is empty", hint=f"give it a value, or leave {option} out")
-        if not self.wait:
+        if not self.wait and self.target == "local":
             raise UsageError("a local run is over when the command is", hint="leave --no-wait out")
         asked = {name: value for name, value in vars(self).items() if name not in {"target", "wait"}}
         return RunOptions(**asked)
@@ -89,7 +93,9 @@ def run(
     names = _names(session, chosen, every)
     if len(names) > 1 and wanted.source is not None:
         raise UsageError("--source goes with one dataset", hint=f"pharmaetl run {names[0]} --source {wanted.source}")
-    if dry_run:
+    if wanted.target == "aws":
+        cloud_run.run(session, names, wanted.options(), wait=wanted.wait, dry_run=dry_run)
+    elif dry_run:
         _plan(session, names, wanted)
     elif len(names) == 1:
         _run_one(session, names[0], wanted)
@@ -172,7 +178,10 @@ def plan(wanted: Wanted, session: Session, dataset: OptionalDataset = None) -> N
         raise UsageError("--source goes with one dataset", hint=f"pharmaetl plan DATASET --source {wanted.source}")
     from pharmaetl import api
 
-    if dataset is not None:
+    if wanted.target == "aws":
+        names = [dataset] if dataset else api.dataset_names(session.place)
+        cloud_run.run(session, names, wanted.options(), wait=False, dry_run=True)
+    elif dataset is not None:
         _plan(session, [dataset], wanted)
     else:
         _plan_each(session, api.dataset_names(session.place), wanted)

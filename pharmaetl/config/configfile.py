@@ -34,8 +34,13 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
+        """One line, whatever the file's keys and values hold."""
         text = f"{self.path}:{self.line}:{self.column}: {self.message}"
-        return f"{text} ({self.hint})" if self.hint else text
+        return _one_line(f"{text} ({self.hint})" if self.hint else text)
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class InvalidConfigError(ConfigError):

@@ -23,7 +23,7 @@ from pharmaetl.errors import UsageError
 
 __all__ = [
     "Cadence", "Column", "ColumnType", "Contract", "DataQuality", "DatasetConfig", "DatasetName", "Derivation",
-    "Derived", "Dialect", "Fraction", "Model", "Rule", "Severity", "SnakeName", "Table",
+    "Derived", "Dialect", "Fraction", "Model", "Retention", "Rule", "Severity", "SnakeName", "Table",
 ]  # fmt: skip
 
 DatasetName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
@@ -42,6 +42,17 @@ class DataQuality(Model):
     )
     min_rows_fraction: Fraction = Field(
         default=0.8, description="shrink guard: rows as a share of those last published"
+    )
+
+
+class Retention(Model):
+    """Which published versions keep their files: the newest ones, and every one that was current not long ago."""
+
+    versions: Annotated[int, Field(ge=1)] = Field(
+        default=2, description="how many of the newest versions always keep their files"
+    )
+    days: Annotated[int, Field(ge=0, le=36_500)] = Field(
+        default=30, description="for how many days any other version keeps them once it is no longer current"
     )
 
 
@@ -89,6 +100,13 @@ class DatasetConfig(Model):
     release_date: ReleaseDate | None = Field(default=None, description="the source's own date, in the name of a member")
     max_bytes: Annotated[int, Field(gt=0)] = Field(
         default=4 * 1024**3, description="largest source file that is accepted"
+    )
+    retention: Retention | None = Field(
+        default=None, description="what `pharmaetl prune` may remove of published versions; left out: nothing, ever"
+    )
+    allow_private_hosts: bool = Field(
+        default=False,
+        description="redirects of the source's site may lead into private networks; the source_url itself always may",
     )
     bronze_job_name: str | None = Field(default=None, description="AWS Glue job of the bronze layer")
     silver_job_name: str | None = Field(default=None, description="AWS Glue job of the silver layer")

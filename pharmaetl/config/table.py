@@ -37,7 +37,7 @@ class Table(Model):
         default="csv", description="csv: comma, quotes, header row; tsv: tab, header row; rrf: | after every value"
     )
     encoding: Literal["utf-8", "cp1252", "latin-1", "utf-16"] | None = Field(
-        default=None, description="left out: UTF-8 where the bytes are valid, otherwise cp1252"
+        default=None, description="left out: UTF-8, rows damaged in places refused; where the text is none, cp1252"
     )
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = Field(
         default=None, description="what stands between values, where it is another than the format's"

@@ -87,6 +87,8 @@ def _range(loc: Loc) -> str:
         limits |= {key: getattr(rule, key) for key in ("ge", "gt", "le") if hasattr(rule, key)}
     if "ge" in limits and "le" in limits:
         return f"a number from {limits['ge']} to {limits['le']}"
+    if "ge" in limits:
+        return f"a number, at least {limits['ge']}"
     return f"a number above {limits['gt']}" if "gt" in limits else "a number in range"
 
 

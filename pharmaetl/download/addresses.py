@@ -1,4 +1,4 @@
-"""Where a redirect may lead: never out of http, into a private network, or to another host with a secret in the URL."""
+"""Where a request may go: never out of http, into a private network, or to another host with a secret in the URL."""
 
 from __future__ import annotations
 
@@ -12,10 +12,27 @@ from pharmaetl.errors import RefusedError
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# Public by its number, yet inside every Azure network: the platform's metadata and DNS service.
-_METADATA = frozenset({ipaddress.IPv4Address("168.63.129.16")})
+# Python's own list of what is global differs between patch releases; these are in every one of ours.
+_NEVER = tuple(
+    ipaddress.ip_network(block)
+    for block in (
+        "168.63.129.16/32",  # public by its number, yet in every Azure network the platform's metadata and DNS service
+        "100.64.0.0/10",  # RFC 6598, carriers' NAT; Alibaba's metadata service
+        "192.0.0.0/24",  # RFC 6890; Oracle's metadata service
+        "192.88.99.0/24",  # RFC 7526
+        "64:ff9b:1::/48",  # RFC 8215, local NAT64
+        "2001::/32",  # RFC 4380, Teredo: any IPv4 address may be inside
+        "3fff::/20",  # RFC 9637
+        "5f00::/16",  # RFC 9602
+    )
+)
+_ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_MOST_ADDRESSES = 8
 _HINT = "nothing was taken from there; if the file has moved, put its new address into source_url"
+_PRIVATE_HINT = (
+    "nothing was asked of it; where that network is meant: --allow-private-hosts, or allow_private_hosts in the config"
+)
 
 
 def is_private(address: Address) -> bool:
@@ -26,28 +43,64 @@ def is_private(address: Address) -> bool:
         not address.is_global
         or address.is_multicast
         or address.is_reserved
-        or address in _METADATA
-        or (isinstance(address, ipaddress.IPv6Address) and address.is_site_local)
+        or any(address.version == block.version and address in block for block in _NEVER)
+        or (isinstance(address, ipaddress.IPv6Address) and (address.is_site_local or _interface(address) in _ISATAP))
     )
 
 
-def addresses_of(host: str) -> list[Address]:
-    """What a host name or literal stands for, as the system's resolver reads it: 2130706433 and 0x7f.1 are 127.0.0.1.
+def _is_of_the_platform(address: Address) -> bool:
+    """Is it where clouds keep a machine's metadata and credentials? Nobody's source file is there."""
+    if isinstance(address, ipaddress.IPv6Address) and (inner := _wrapped(address)) is not None:
+        return _is_of_the_platform(inner)
+    return address.is_link_local or str(address) in {"fd00:ec2::254", "168.63.129.16", "100.100.100.200", "192.0.0.192"}
 
-    Empty where it can't be resolved; then this machine can't connect to it either.
+
+class AddressBook:
+    """The addresses of host names for one download. Each is looked up once: what was judged is what is connected to.
+
+    The host of `url`, which the user gave, may be private; no other one, unless `allow_private_hosts`.
     """
-    try:
-        found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return []
-    return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+
+    def __init__(self, url: str, *, allow_private_hosts: bool) -> None:
+        self._own = _host(_as_requested(url))
+        self._allow_private_hosts = allow_private_hosts
+        self._found: dict[str, tuple[str, ...]] = {}
+
+    def addresses(self, host: str) -> tuple[str, ...]:
+        """Where to connect to for a host name or literal, as the system's resolver reads it: 0x7f.1 is 127.0.0.1.
+
+        Raises RefusedError where one of its addresses must not be asked, and socket.gaierror where there is none.
+        """
+        found = self._look_up(host)
+        if not self._allow_private_hosts:
+            wrong = _is_of_the_platform if _bare(host) == self._own else is_private
+            if any(wrong(_address(text)) for text in found):
+                reason = f"{secret.redact(host)} stands for an address of a private network"
+                raise RefusedError(reason, hint=_PRIVATE_HINT)
+        return found
+
+    def is_private(self, host: str) -> bool:
+        """Does the host stand for a private address? One that can't be looked up doesn't: it isn't reached either.
+
+        Behind a proxy that alone knows names, this holds for addresses written as numbers only.
+        """
+        try:
+            return any(is_private(_address(text)) for text in self._look_up(host))
+        except (OSError, UnicodeError):
+            return False
+
+    def _look_up(self, host: str) -> tuple[str, ...]:
+        key = _bare(host)
+        if key not in self._found:
+            entries = socket.getaddrinfo(key, None, type=socket.SOCK_STREAM)
+            self._found[key] = tuple(dict.fromkeys(_numeric(entry[4]) for entry in entries))[:_MOST_ADDRESSES]
+        return self._found[key]
 
 
-def redirected(current: str, location: str, *, first: str, allow_private_hosts: bool) -> str:
+def redirected(current: str, location: str, *, first: str, book: AddressBook, allow_private_hosts: bool) -> str:
     """The URL that a redirect leads to; RefusedError where it must not be followed.
 
     `first` is the URL that the user gave: the host it names is as good as the user's word, private or not.
-    Addresses are checked as resolved now; a name server that changes its answer before the connection isn't caught.
     """
     target = _joined(current, location)
     old, new = urlsplit(current), urlsplit(target)
@@ -61,8 +114,8 @@ def redirected(current: str, location: str, *, first: str, allow_private_hosts: 
     if secret.holds_secret(first):
         meant_for = secret.shown_host(first)
         raise RefusedError(f"a redirect leads to {shown}, and the URL holds a secret meant for {meant_for}", hint=_HINT)
-    if not allow_private_hosts and any(is_private(address) for address in addresses_of(new.hostname or "")):
-        raise RefusedError(f"a redirect leads to {shown}, an address of a private network", hint=_HINT)
+    if not allow_private_hosts and book.is_private(new.hostname or ""):
+        raise RefusedError(f"a redirect leads to {shown}, an address of a private network", hint=_PRIVATE_HINT)
     return target
 
 
@@ -75,19 +128,51 @@ def same_site(first: str, other: str) -> bool:
 
 def _joined(current: str, location: str) -> str:
     """The target as the HTTP client will read it, so that no second reading of the URL can differ from this check."""
-    import requests
-
     try:
         target = urljoin(current, location)
         if urlsplit(target).scheme not in _DEFAULT_PORTS:
             return target
-        prepared = (requests.Request("GET", target).prepare().url or "").partition("#")[0]
-        if urlsplit(prepared).hostname:
-            return prepared
+    except ValueError:
+        target = ""
+    if not (prepared := _as_requested(target)):
+        raise RefusedError("a redirect leads to an address that can't be read", hint=_HINT)
+    return prepared
+
+
+def _as_requested(url: str) -> str:
+    """The URL as requests reads it, with an ASCII host; empty where it can't be requested."""
+    import requests
+
+    try:
+        prepared = (requests.Request("GET", url).prepare().url or "").partition("#")[0]
+        return prepared if _host(prepared) else ""
     except (ValueError, requests.RequestException):
-        pass
-    # Raised out here, the error has no context: the library's own one would show the address.
-    raise RefusedError("a redirect leads to an address that can't be read", hint=_HINT)
+        # The caller's own error has no context then: the library's one would show the address.
+        return ""
+
+
+def _host(url: str) -> str:
+    return _bare(urlsplit(url).hostname or "")
+
+
+def _bare(host: str) -> str:
+    """A host without brackets and final dot; %25 is how a URL writes the % before an interface (RFC 6874)."""
+    return host.strip("[]").rstrip(".").replace("%25", "%").lower()
+
+
+def _numeric(place: tuple[object, ...]) -> str:
+    """The address of an entry of getaddrinfo, with the interface where it is a link-local one."""
+    text, scope = str(place[0]), place[3] if len(place) > 3 else 0
+    return f"{text}%{scope}" if scope and "%" not in text else text
+
+
+def _address(text: str) -> Address:
+    return ipaddress.ip_address(text.partition("%")[0])
+
+
+def _interface(address: ipaddress.IPv6Address) -> int:
+    """What in the lower half tells an ISATAP address (RFC 5214), whose end is an IPv4 address."""
+    return (int(address) >> 32) & 0xFFFFFFFF
 
 
 def _wrapped(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

@@ -81,11 +81,11 @@ def retry_after(value: str | None) -> float | None:
     """Seconds that a Retry-After header asks for: a number, or until an HTTP date (below 0: past); None otherwise."""
     if value is None:
         return None
-    if re.fullmatch(r"[0-9]{1,9}", value.strip()):
+    if re.fullmatch(r"[0-9]{1,18}", value.strip()):
         return float(value)
     try:
         until = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return (until - datetime.now(UTC)).total_seconds()

@@ -18,6 +18,7 @@ from pharmaetl.download.refusals import PassingError, malformed, refusal
 from pharmaetl.download.site import Site
 from pharmaetl.download.transfer import Fetched, Known, Limits, NotModified, Probed, Progress
 from pharmaetl.errors import RefusedError, SourceFormatError
+from pharmaetl.secret import Secret, redact
 
 if TYPE_CHECKING:
     import requests
@@ -30,7 +31,7 @@ class Web:
     """A source on the web: its URL as it may be shown, and the one to request, with its secrets filled in."""
 
     shown: str
-    url: str
+    url: Secret
 
 
 def now() -> str:
@@ -138,7 +139,7 @@ class Download:
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding not in {"identity", ""}:
             hint = "the site compresses what was asked for as it is; download it by hand, then: run --source FILE"
-            raise SourceFormatError(f"{self._shown}: sent with Content-Encoding {encoding[:20]}", hint=hint)
+            raise SourceFormatError(f"{self._shown}: sent with Content-Encoding {redact(encoding)[:20]}", hint=hint)
         part = answers.part_of(response) if start else None
         length = _length(response, self._shown)
         total = start + length if length is not None else None
@@ -165,6 +166,9 @@ class Download:
             pace.check(self._partial.size)
             if self._progress:
                 self._progress(self._partial.size, total)
+        if self._site.sent_more:
+            self._partial.restart(Origin())
+            raise malformed(self._shown, "more bytes than it declared")
 
     def _fetched(self, response: requests.Response) -> Fetched:
         origin = answers.origin_of(response, None)

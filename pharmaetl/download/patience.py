@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from pharmaetl.download.refusals import PassingError
 from pharmaetl.download.site import Site
@@ -27,14 +28,26 @@ class Retries:
     def pause(self, problem: PassingError, seconds_left: float) -> None:
         """Wait before the next attempt; raises the problem as an UnavailableError where there is none left."""
         self._failures += 1
-        limits = self._limits
+        limits, asked = self._limits, max(problem.wait or 0, 0)
+        tried = f" ({self._failures} attempts)" if self._failures > 1 else ""
+        if asked > min(limits.max_retry_after_seconds, seconds_left):
+            raise UnavailableError(
+                f"{problem.reason}, and not to ask again for {asked:.0f} s{tried}",
+                hint=f"run again after {_moment(asked)}: the site's Retry-After is longer than a run waits",
+            )
         backoff = min(limits.max_backoff_seconds, limits.backoff_seconds * 2 ** (self._failures - 1))
-        jittered = random.SystemRandom().uniform(0, backoff)
-        wait = min(limits.max_backoff_seconds, max(problem.wait or 0, jittered))
+        wait = max(asked, random.SystemRandom().uniform(0, backoff))
         if self._failures >= limits.attempts or wait >= seconds_left:
-            tried = f" ({self._failures} attempts)" if self._failures > 1 else ""
             raise UnavailableError(f"{problem.reason}{tried}", hint=problem.hint)
         self._sleep(wait)
+
+
+def _moment(seconds: float) -> str:
+    """The time in so many seconds, in UTC."""
+    try:
+        return f"{datetime.now(UTC) + timedelta(seconds=seconds):%Y-%m-%d %H:%M} UTC"
+    except OverflowError:
+        return "that"
 
 
 class Pace:

@@ -79,20 +79,24 @@ def probe(source: str, *, limits: Limits = PROBE_LIMITS, known: Known | None = N
 
 
 def _place(source: str) -> _Local | Web:
-    url = secret.resolve(source, os.environ)
+    resolved = secret.resolve(source, os.environ)
+    url = resolved.reveal()
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", url)
     if scheme is None:
         return _local(Path(url))
     match scheme[1].lower():
         case "https" | "http":
-            return Web(secret.redact(source), url)
+            if secret.holds_userinfo(source):
+                hint = "export them as USER and PASSWORD, and write https://${USER}:${PASSWORD}@host/…"
+                raise ConfigError("a user name or password stands in the source URL", hint=hint)
+            return Web(secret.redact(source), resolved)
         case "file":
             host, slash, path = url[len("file://") :].partition("/")
             if host not in {"", "localhost"}:
                 raise ConfigError(f"{secret.redact(source)}: a file URL with a host", hint="write file:///path")
             return _local(Path(slash + unquote(path)))
         case other:
-            raise ConfigError(f"{other} URLs are not supported", hint="use https, http, file or a path")
+            raise ConfigError(f"{secret.redact(other)} URLs are not supported", hint="use https, http, file or a path")
 
 
 def _local(path: Path) -> _Local:

@@ -23,7 +23,7 @@ class Limits:
 
     max_bytes: int = 4 * 1024**3
     connect_seconds: float = 15
-    read_seconds: float = 60
+    read_seconds: float = 30
     """Longest wait for the next bytes."""
     total_seconds: float = 3600
     """For everything together, retries and waits included."""
@@ -34,9 +34,12 @@ class Limits:
     """Requests in a row that bring no new byte; a download that gets further starts counting anew."""
     backoff_seconds: float = 1
     max_backoff_seconds: float = 60
-    """Longest wait between two attempts, whatever the site's Retry-After says."""
+    """Longest wait between two attempts where the site asks for none."""
+    max_retry_after_seconds: float = 300
+    """Longest wait that a site may ask for; where it asks for more, or for more than is left, the download ends."""
     allow_private_hosts: bool = False
-    """May a redirect lead to a private, loopback or link-local address? The URL given by the user always may."""
+    """May a redirect lead to a private, loopback or link-local address? The URL given by the user always may, except
+    that link-local ones, where clouds keep a machine's credentials, need this word too."""
 
 
 @dataclass(frozen=True)

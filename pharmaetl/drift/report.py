@@ -70,8 +70,9 @@ def of_source(storage: Storage, config: DatasetConfig, url: str) -> DriftReport:
     Raises what fetching and unpacking raise. A header that no run would take is no error here, but what is looked for.
     """
     current = manifest.current(storage, config.dataset)
+    limits = Limits(max_bytes=config.max_bytes, allow_private_hosts=config.allow_private_hosts)
     with tempfile.TemporaryDirectory(prefix="pharmaetl-drift-") as folder:
-        got = source.fetch(url, Path(folder), limits=Limits(max_bytes=config.max_bytes))
+        got = source.fetch(url, Path(folder), limits=limits)
         if isinstance(got, NotModified):
             raise AssertionError("nothing was said to be known")
         profiles = tuple(_profiles(config, got.path, got.file_name, Path(folder, "unpacked")))

@@ -28,11 +28,12 @@ def decode(model: type[AnyDocument], path: str, data: bytes) -> AnyDocument:
     value = _json_object(path, data)
     _refuse_newer(path, value.get("format", FORMAT))
     try:
-        return model.model_validate(value)
+        # strict: a number in quotes, or true for 1, is damage, not a way of writing
+        return model.model_validate_json(data, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise corrupt(path, f"{where}: {first['msg']}") from error
+        raise corrupt(path, f"{_printable(where)}: {first['msg']}") from error
 
 
 def corrupt(path: str, problem: str, *, hint: str = _HINT) -> CorruptLogError:
@@ -44,7 +45,7 @@ def _json_object(path: str, data: bytes) -> dict[str, Any]:
     if not data.strip():
         raise corrupt(path, "the file is empty")
     try:
-        value = json.loads(data)
+        value = json.loads(data, object_pairs_hook=_without_repetition)
     except json.JSONDecodeError as error:
         truncated = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
         problem = "truncated" if truncated else "not JSON"
@@ -56,8 +57,24 @@ def _json_object(path: str, data: bytes) -> dict[str, Any]:
     return value
 
 
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"key {_printable(twice)!r} is there twice")
+    return found
+
+
+def _printable(text: str) -> str:
+    """A text on one line, whatever a damaged file holds."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _refuse_newer(path: str, found: object) -> None:
-    if isinstance(found, int) and found > FORMAT:
+    if type(found) is not int or found < 1:
+        raise corrupt(path, f"format {str(found)[:40]!r} is no number of a format")
+    if found > FORMAT:
         raise corrupt(
             path,
             f"written in format {found}; this pharmaetl reads formats up to {FORMAT}",

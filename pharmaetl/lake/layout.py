@@ -8,6 +8,9 @@ from __future__ import annotations
 RAW, BRONZE, SILVER, GOLD, QUARANTINE = "raw", "bronze", "silver", "gold", "quarantine"
 MANIFESTS, RUNS, LINEAGE, CONTRACTS, WORK = "manifests", "runs", "lineage", "contracts", ".work"
 
+OWNER_NOTE = ".process"
+"""In a run's workspace: its process, as host:pid."""
+
 
 def raw_dir(dataset: str, sha256: str) -> str:
     """Where a source file lies under its own hash."""
@@ -63,14 +66,44 @@ def current_state(dataset: str) -> str:
     return f"{MANIFESTS}/{dataset}.json"
 
 
+def pruned_dir(dataset: str) -> str:
+    """Where it is noted which versions of the log have no files any more."""
+    return f"{log_dir(dataset)}/pruned"
+
+
+def pruned(dataset: str, run_id: str) -> str:
+    """That the files of a published version were given up; created before the first of them goes."""
+    return f"{pruned_dir(dataset)}/{run_id}.json"
+
+
+def notices(dataset: str) -> str:
+    """Where processes announce what they are about to do with other runs' files."""
+    return f"{WORK}/notices/{dataset}"
+
+
+def notice(dataset: str, key: str) -> str:
+    """One announcement."""
+    return f"{notices(dataset)}/{key}.json"
+
+
+def runs_dir(dataset: str) -> str:
+    """The records of a dataset's runs."""
+    return f"{RUNS}/{dataset}"
+
+
 def run_record(dataset: str, run_id: str) -> str:
     """What one run did."""
-    return f"{RUNS}/{dataset}/{run_id}.json"
+    return f"{runs_dir(dataset)}/{run_id}.json"
+
+
+def lineage_dir(dataset: str) -> str:
+    """The OpenLineage events of a dataset's runs."""
+    return f"{LINEAGE}/{dataset}"
 
 
 def lineage_events(dataset: str, run_id: str) -> str:
     """One run's OpenLineage events, one JSON object a line."""
-    return f"{LINEAGE}/{dataset}/{run_id}.ndjson"
+    return f"{lineage_dir(dataset)}/{run_id}.ndjson"
 
 
 def contract_dir(dataset: str) -> str:

@@ -16,18 +16,21 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pharmaetl.errors import ConfigError, LocalIOError, NotStoredError
 from pharmaetl.lake import layout
+from pharmaetl.lake.process import file_prefix
 from pharmaetl.lake.storage import Stored, checked
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NOT_ALLOWED = {errno.EROFS, errno.EACCES, errno.EPERM}
 _NO_LINKS = {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
-_LINK_ATTEMPTS = 3
+_FAILING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.ENXIO}
+_CHECK_DISK = "check the disk and its connection"
+_FOLDER_ATTEMPTS = 20
 
 
 class LocalStorage:
@@ -38,6 +41,8 @@ class LocalStorage:
             self._root = root.expanduser().resolve()
             in_the_way = self._root.exists() and not self._root.is_dir()
         except (OSError, RuntimeError) as error:
+            if isinstance(error, OSError) and error.errno in _FAILING:
+                raise LocalIOError(f"can't open the lake {root}: {error.strerror}", hint=_CHECK_DISK) from error
             raise ConfigError(
                 f"the lake {root} can't be opened: {error}", hint="choose another folder with --lake"
             ) from error
@@ -90,8 +95,7 @@ class LocalStorage:
         target = self._at(path)
         with _writing(target), self._temporary() as temp:
             _write(temp, data)
-            _make_folder(target.parent)
-            temp.replace(target)
+            _in_its_folder(target, lambda: temp.replace(target))
             _sync(target.parent)
 
     def put(self, path: str, local: Path) -> None:
@@ -150,10 +154,10 @@ class LocalStorage:
 
     @contextmanager
     def _temporary(self) -> Iterator[Path]:
-        """A new name in `.work/`; what is there in the end is removed."""
+        """A new name in `.work/` that says whose it is; what is there in the end is removed."""
         folder = self._root / layout.WORK
         _make_folder(folder)
-        temp = folder / f"{uuid.uuid4().hex}.tmp"
+        temp = folder / f"{file_prefix()}.{uuid.uuid4().hex}.tmp"
         try:
             yield temp
         finally:
@@ -174,21 +178,15 @@ class LocalStorage:
 
     def _link(self, temp: Path, target: Path) -> bool:
         """Give a flushed file its final name; False where another file has it."""
-        for attempt in range(_LINK_ATTEMPTS):
-            _make_folder(target.parent)
-            try:
-                os.link(temp, target)
-                break
-            except FileExistsError:
-                # a file server may have made the link, lost its answer and been asked again (open(2), O_EXCL)
-                return temp.stat().st_nlink > 1
-            except FileNotFoundError:  # the folder was empty, and another process removed it
-                if attempt == _LINK_ATTEMPTS - 1:
-                    raise
-            except OSError as error:
-                if error.errno in _NO_LINKS:
-                    raise self._no_links(error) from error
-                raise
+        try:
+            _in_its_folder(target, lambda: os.link(temp, target))
+        except FileExistsError:
+            # a file server may have made the link, lost its answer and been asked again (open(2), O_EXCL)
+            return temp.stat().st_nlink > 1
+        except OSError as error:
+            if error.errno in _NO_LINKS:
+                raise self._no_links(error) from error
+            raise
         _sync(target.parent)
         return True
 
@@ -218,6 +216,17 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _in_its_folder(target: Path, make: Callable[[], object]) -> None:
+    """Make a file in a folder that others may remove whenever it is empty."""
+    for _ in range(_FOLDER_ATTEMPTS):
+        with suppress(FileNotFoundError):
+            _make_folder(target.parent)
+            make()
+            return
+    _make_folder(target.parent)
+    make()
+
+
 def _make_folder(folder: Path) -> None:
     """Make a folder and the missing ones above it, durably."""
     missing = []
@@ -225,7 +234,10 @@ def _make_folder(folder: Path) -> None:
         missing.append(folder)
         folder = folder.parent
     for each in reversed(missing):
-        each.mkdir(exist_ok=True)
+        try:
+            each.mkdir(exist_ok=True)
+        except FileExistsError as error:  # a file, not a folder
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(each)) from error
         _sync(each.parent)
 
 
@@ -237,19 +249,19 @@ def _walk(folder: Path, prefix: str) -> Iterator[Stored]:
     except NotStoredError:
         return
     for name in sorted(found):
-        size = found[name]
+        status = found[name]
         if name.endswith("/"):
             yield from _walk(folder / name, f"{prefix}{name}")
-        elif size is not None:
-            yield Stored(f"{prefix}{name}", size)
+        elif status is not None:
+            yield Stored(f"{prefix}{name}", status.st_size, status.st_mtime)
 
 
-def _named(entry: os.DirEntry[str]) -> tuple[str, int | None]:
-    """Name and bytes; no bytes for a folder (its name ends with a slash), a file that has gone, a link to nowhere."""
+def _named(entry: os.DirEntry[str]) -> tuple[str, os.stat_result | None]:
+    """Name and status; none for a folder (its name ends with a slash), a file that has gone, a link to nowhere."""
     if entry.is_dir(follow_symlinks=False):
         return f"{entry.name}/", None
     try:
-        return entry.name, entry.stat().st_size
+        return entry.name, entry.stat()
     except FileNotFoundError:
         return entry.name, None
 
@@ -263,11 +275,7 @@ def _reading(file: Path) -> Iterator[None]:
             f"{file} is not there", hint="`pharmaetl manifest verify DATASET` lists what is missing"
         ) from error
     except OSError as error:
-        hint = (
-            "give this user permission to read it"
-            if error.errno in _NOT_ALLOWED
-            else "check the disk and its connection"
-        )
+        hint = "give this user permission to read it" if error.errno in _NOT_ALLOWED else _CHECK_DISK
         raise LocalIOError(f"can't read {file}: {error.strerror or error}", hint=hint) from error
 
 
@@ -283,5 +291,5 @@ def _writing(file: Path) -> Iterator[None]:
         elif error.errno in _NOT_ALLOWED:
             hint = "it is not writable for this user: change its permissions, or choose another lake with --lake"
         else:
-            hint = "check the disk and its connection, or choose another lake with --lake"
+            hint = f"{_CHECK_DISK}, or choose another lake with --lake"
         raise LocalIOError(f"can't write {file}: {error.strerror or error}", hint=hint) from error

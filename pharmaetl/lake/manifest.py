@@ -27,7 +27,7 @@ from pharmaetl.errors import (
     UnavailableError,
     UsageError,
 )
-from pharmaetl.lake import documentfile, layout, publishlog
+from pharmaetl.lake import documentfile, layout, notice, pruned, publishlog
 from pharmaetl.lake.changes import Changed, Decision, Inputs, Unchanged, decide
 from pharmaetl.lake.documents import LogEntry, Quality, Source, TableVersion
 from pharmaetl.lake.integrity import Finding, damage, verify
@@ -57,6 +57,8 @@ class Candidate:
     quality: Quality
     engine: str = ""
     reason: str = ""
+    claimed_after: int = 0
+    """How many entries the log had before anybody had this run's id: none of them can be this run's."""
 
 
 def commit(storage: Storage, candidate: Candidate, parent: LogEntry | None) -> LogEntry:
@@ -93,12 +95,14 @@ def rollback(storage: Storage, dataset: str, to_run_id: str | None, reason: str)
     """Make an older version current again, by a new entry that lists its files.
 
     Without a run id: the version that was current when the present one was first published. Raises UsageError where
-    there is no such version, RefusedError where one of its files is missing or changed, and what `commit` raises.
+    there is no such version, RefusedError where `prune` gave it up or a file is missing or changed, and what `commit`
+    raises.
     """
     log = entries(storage, dataset)
     if not log:
         raise UsageError(f"nothing of {dataset} is published yet", hint=f"publish with `pharmaetl run {dataset}`")
     target = _version_before(log) if to_run_id is None else _version_of(log, to_run_id)
+    _refuse_pruned(storage, target)
     _refuse_damaged(storage, target)
     changed = {
         "sequence": log[-1].sequence + 1,
@@ -108,7 +112,10 @@ def rollback(storage: Storage, dataset: str, to_run_id: str | None, reason: str)
         "published_at": _now(),
         "reason": reason,
     }
-    return _append(storage, target.model_copy(update=changed))
+    # announced first, and looked once more second: of a rollback and a pruning at least one sees the other
+    with notice.announced(storage, dataset, "rollback", runs=[target.run_id]):
+        _refuse_pruned(storage, target)
+        return _append(storage, target.model_copy(update=changed))
 
 
 def rebuild_state(storage: Storage, dataset: str) -> LogEntry | None:
@@ -118,18 +125,20 @@ def rebuild_state(storage: Storage, dataset: str) -> LogEntry | None:
     """
     path = layout.current_state(dataset)
     # in this order: the log may get ahead of a copy that was read before, never the other way round
-    known = _sequence_in(path, _state(storage, dataset))
-    newest = current(storage, dataset)
-    if known > (newest.sequence if newest else 0):
+    state = _state(storage, dataset)
+    newest = publishlog.newest(storage, dataset)
+    known = _sequence_in(path, state)
+    if known > (newest[0].sequence if newest else 0):
         raise documentfile.corrupt(path, f"it is a copy of entry {known}, which the log has lost")
-    while newest is not None:
-        data = storage.read(layout.log_entry(dataset, newest.sequence))
-        if _state(storage, dataset) == data:
-            break
-        storage.replace(path, data)
+    if newest and known == newest[0].sequence and newest[1] != state:
+        raise documentfile.corrupt(path, f"it differs from entry {known}, whose copy it is: one of the two has changed")
+    while newest is not None and newest[1] != state:
+        state = newest[1]
+        storage.replace(path, state)
         # another run may have published and written meanwhile: whoever writes looks again
-        newest = current(storage, dataset)
-    return newest
+        if publishlog.newest_sequence(storage, dataset) != newest[0].sequence:
+            newest = publishlog.newest(storage, dataset)
+    return newest[0] if newest else None
 
 
 def _append(storage: Storage, entry: LogEntry) -> LogEntry:
@@ -213,13 +222,23 @@ def _refuse_second_time(storage: Storage, candidate: Candidate, parent: LogEntry
             hint=f"`pharmaetl manifest verify {dataset}`, then run again",
             run_id=run_id,
         )
-    earlier = publishlog.published_by(storage, dataset, run_id, upto=parent.sequence)
+    earlier = publishlog.published_by(storage, dataset, run_id, upto=parent.sequence, after=candidate.claimed_after)
     if earlier is not None:
         raise AlreadyPublishedError(
             f"already published by {run_id}, as entry {earlier.sequence}",
             by=run_id,
             hint=f"a version can be made current again with `pharmaetl manifest rollback {dataset} --to {run_id}`",
             run_id=run_id,
+        )
+
+
+def _refuse_pruned(storage: Storage, target: LogEntry) -> None:
+    dataset, run_id = target.dataset, target.run_id
+    going = any(run_id in found.runs for found in notice.standing(storage, dataset, ["prune"]))
+    if going or run_id in pruned.run_ids(storage, dataset):
+        raise RefusedError(
+            f"can't go back to {run_id}: `prune` {'is at' if going else 'has removed'} the files of that version",
+            hint=f"choose another version from `pharmaetl manifest history {dataset}`",
         )
 
 

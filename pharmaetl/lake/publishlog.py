@@ -5,7 +5,8 @@ The files themselves are the log. `manifests/<dataset>.json` is a copy for other
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 from pharmaetl.errors import CorruptLogError, NotStoredError
@@ -13,10 +14,14 @@ from pharmaetl.lake import documentfile, layout
 from pharmaetl.lake.documents import LogEntry
 from pharmaetl.lake.storage import Storage, checked
 
+_AT_ONCE = 16
+"""Entries that are read side by side: on S3, one after the other takes a second for every thirty."""
+
 
 def entries(storage: Storage, dataset: str) -> tuple[LogEntry, ...]:
     """The whole log, oldest entry first. Raises CorruptLogError where an entry or the chain is damaged."""
-    log = tuple(read(storage, dataset, sequence) for sequence in range(1, newest_sequence(storage, dataset) + 1))
+    numbers = range(1, newest_sequence(storage, dataset) + 1)
+    log = tuple(_parsed(dataset, sequence, data) for sequence, data in _all_bytes(storage, dataset, numbers))
     for problem in chain_problems(log):
         raise documentfile.corrupt(*problem)
     return log
@@ -24,8 +29,17 @@ def entries(storage: Storage, dataset: str) -> tuple[LogEntry, ...]:
 
 def current(storage: Storage, dataset: str) -> LogEntry | None:
     """The newest entry, which is what readers see; None before the first publication. Reads no older entry."""
-    newest = newest_sequence(storage, dataset)
-    return read(storage, dataset, newest) if newest else None
+    found = newest(storage, dataset)
+    return found[0] if found else None
+
+
+def newest(storage: Storage, dataset: str) -> tuple[LogEntry, bytes] | None:
+    """The newest entry, parsed and as it is stored: one listing and one read."""
+    sequence = newest_sequence(storage, dataset)
+    if sequence == 0:
+        return None
+    data = _bytes(storage, dataset, sequence)
+    return _parsed(dataset, sequence, data), data
 
 
 def find(storage: Storage, dataset: str, run_id: str) -> LogEntry | None:
@@ -33,11 +47,10 @@ def find(storage: Storage, dataset: str, run_id: str) -> LogEntry | None:
     return published_by(storage, dataset, run_id, upto=newest_sequence(storage, dataset))
 
 
-def published_by(storage: Storage, dataset: str, run_id: str, *, upto: int) -> LogEntry | None:
-    """The same, among the entries up to a sequence; only entries that mention the run are parsed."""
+def published_by(storage: Storage, dataset: str, run_id: str, *, upto: int, after: int = 0) -> LogEntry | None:
+    """The same, among the entries after one sequence up to another; only those that mention the run are parsed."""
     mention = run_id.encode()
-    for sequence in range(upto, 0, -1):
-        data = _bytes(storage, dataset, sequence)
+    for sequence, data in _all_bytes(storage, dataset, range(upto, after, -1)):
         if mention in data:
             entry = _parsed(dataset, sequence, data)
             if entry.action == "publish" and entry.run_id == run_id:
@@ -48,8 +61,8 @@ def published_by(storage: Storage, dataset: str, run_id: str, *, upto: int) -> L
 def published(storage: Storage, dataset: str, *, upto: int, limit: int) -> tuple[LogEntry, ...]:
     """The last entries that published a version, oldest first; a rollback publishes nothing anew."""
     found: list[LogEntry] = []
-    for sequence in range(upto, 0, -1):
-        entry = read(storage, dataset, sequence)
+    for sequence, data in _all_bytes(storage, dataset, range(upto, 0, -1)):
+        entry = _parsed(dataset, sequence, data)
         if entry.action == "publish":
             found.append(entry)
         if len(found) == limit:
@@ -116,6 +129,14 @@ def chain_problems(log: Iterable[LogEntry]) -> list[tuple[str, str]]:
             )
         before = entry
     return problems
+
+
+def _all_bytes(storage: Storage, dataset: str, numbers: range) -> Iterator[tuple[int, bytes]]:
+    """Entries in the order of their numbers, read a few at once; who stops early leaves the rest unread."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for first in range(0, len(numbers), _AT_ONCE):
+            some = numbers[first : first + _AT_ONCE]
+            yield from zip(some, pool.map(lambda number: _bytes(storage, dataset, number), some), strict=True)
 
 
 def _bytes(storage: Storage, dataset: str, sequence: int) -> bytes:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 
 from pharmaetl.errors import CorruptLogError, NotStoredError, UsageError
-from pharmaetl.lake import documentfile, layout
-from pharmaetl.lake.documents import ErrorInfo, RunRecord
-from pharmaetl.lake.storage import Storage
+from pharmaetl.lake import documentfile, layout, process, publishlog
+from pharmaetl.lake.documents import ErrorInfo, LogEntry, RunRecord
+from pharmaetl.lake.storage import Storage, Stored
 from pharmaetl.runid import is_run_id
 
 _log = logging.getLogger(__name__)
+
+_TO_THE_SECOND = len("20261123T031500Z")
 
 
 def claim(storage: Storage, record: RunRecord) -> bool:
@@ -36,15 +36,12 @@ def read(storage: Storage, dataset: str, run_id: str) -> RunRecord:
 
 def find(storage: Storage, run_id: str) -> RunRecord:
     """The run of any dataset with this id, or the only one that starts so. Raises UsageError with the nearest ids."""
-    known = [(found, dataset) for dataset, found in _listed(storage, None)]
-    exact = [match for match in known if match[0] == run_id]
-    matches = exact or [match for match in known if match[0].startswith(run_id)]
+    known = listed(storage, None)
+    exact = [run for run in known if run.run_id == run_id]
+    matches = exact or [run for run in known if run.run_id.startswith(run_id)]
     if len(matches) != 1:
-        raise _not_found(
-            run_id, sorted((found for found, _ in matches or known), reverse=True), ambiguous=bool(matches)
-        )
-    found, dataset = matches[0]
-    return read(storage, dataset, found)
+        raise _not_found(run_id, [run.run_id for run in matches or known], ambiguous=bool(matches))
+    return read(storage, matches[0].dataset, matches[0].run_id)
 
 
 def _not_found(run_id: str, newest_first: list[str], *, ambiguous: bool) -> UsageError:
@@ -64,23 +61,24 @@ def _not_found(run_id: str, newest_first: list[str], *, ambiguous: bool) -> Usag
 
 def recent(storage: Storage, dataset: str | None, limit: int) -> tuple[RunRecord, ...]:
     """The newest runs of one dataset or all, newest first. Records that can't be read are left out, with a warning."""
-    newest_first = sorted(((run_id, owner) for owner, run_id in _listed(storage, dataset)), reverse=True)
+    return readable(storage, dataset, limit, lambda error: _log.warning("a run record can't be read: %s", error.reason))
+
+
+def readable(
+    storage: Storage, dataset: str | None, limit: int, tell: Callable[[CorruptLogError], object] = lambda _: None
+) -> tuple[RunRecord, ...]:
+    """The same; `tell` hears of the records that can't be read."""
     records: list[RunRecord] = []
-    for run_id, owner in newest_first:
+    for run in listed(storage, dataset):
         if len(records) >= limit:
             break
         try:
-            records.append(read(storage, owner, run_id))
+            records.append(read(storage, run.dataset, run.run_id))
         except NotStoredError:  # removed since it was listed
             continue
         except CorruptLogError as error:
-            _log.warning("a run record can't be read: %s", error.reason)
+            tell(error)
     return tuple(records)
-
-
-def process_name() -> str:
-    """This process as host:pid, for the record of the run that it is about to make."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def is_dead(record: RunRecord) -> bool:
@@ -88,44 +86,68 @@ def is_dead(record: RunRecord) -> bool:
 
     False for another host's runs, of which nothing can be known, and for a process number that another process has now.
     """
-    host, _, pid = record.process.rpartition(":")
-    if record.outcome != "running" or host != socket.gethostname() or not (pid.isascii() and pid.isdigit()):
-        return False
-    return not _is_alive(int(pid))
+    return record.outcome == "running" and process.state_of(record.process) == "gone"
 
 
-def as_ended(record: RunRecord) -> RunRecord:
-    """The record, or where its run died without writing its end, what it would say: failed, code `dead`."""
+def is_here(record: RunRecord) -> bool:
+    """Is the process of the run one of this host, and there?"""
+    return process.state_of(record.process) == "alive"
+
+
+def as_ended(storage: Storage, record: RunRecord) -> RunRecord:
+    """The record, or where its run died without writing its end, what it would say.
+
+    That is: published, where the log says so; otherwise failed, code `dead`.
+    """
     if not is_dead(record):
         return record
-    reason = f"died without a word: process {record.process} is gone"
-    error = ErrorInfo(code="dead", reason=reason, hint=f"pharmaetl runs resume {record.run_id}", exit_code=1)
-    return record.model_copy(update={"outcome": "failed", "reason": reason, "error": error})
+    gone = f"died without a word: process {record.process} is gone"
+    entry = _entry_of(storage, record)
+    if entry is None:
+        error = ErrorInfo(code="dead", reason=gone, hint=f"pharmaetl runs resume {record.run_id}", exit_code=1)
+        return record.model_copy(update={"outcome": "failed", "reason": gone, "error": error})
+    published = {
+        "outcome": "published",
+        "reason": f"published as entry {entry.sequence}, then {gone}",
+        "version": entry.version,
+        "source": entry.source,
+        "quality": entry.quality,
+        "engine": entry.engine,
+    }
+    return record.model_copy(update=published)
 
 
-def _is_alive(pid: int) -> bool:
+def _entry_of(storage: Storage, record: RunRecord) -> LogEntry | None:
+    """The entry with which a run was published; a damaged log tells nothing here, and is told of elsewhere."""
     try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return not _is_zombie(pid)
+        return publishlog.find(storage, record.dataset, record.run_id)
+    except CorruptLogError:
+        return None
 
 
-def _is_zombie(pid: int) -> bool:
-    """Ended, and only not yet asked for its exit code? Known on Linux only (proc(5), the field after the name)."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return False
-    return status.rpartition(")")[2].split()[0] in {"Z", "X"}
+@dataclass(frozen=True)
+class Listed:
+    """A run record by its name alone."""
+
+    dataset: str
+    run_id: str
+    modified: float
+
+    @property
+    def age_key(self) -> tuple[str, float, str]:
+        """Orders runs by their start; those of one second by when their records were last written."""
+        return self.run_id[:_TO_THE_SECOND], self.modified, self.run_id
 
 
-def _listed(storage: Storage, dataset: str | None) -> Iterator[tuple[str, str]]:
-    """Dataset and run id of every record, by name alone."""
-    for stored in storage.list(layout.RUNS if dataset is None else f"{layout.RUNS}/{dataset}"):
-        owner, _, name = stored.path.removeprefix(f"{layout.RUNS}/").rpartition("/")
-        run_id = name.removesuffix(".json")
-        if is_run_id(run_id) and layout.run_record(owner, run_id) == stored.path:
-            yield owner, run_id
+def listed(storage: Storage, dataset: str | None) -> tuple[Listed, ...]:
+    """Every record of one dataset or all, newest run first; none of them is read."""
+    found = (_listed(stored) for stored in storage.list(layout.RUNS if dataset is None else layout.runs_dir(dataset)))
+    return tuple(sorted((run for run in found if run), key=lambda run: run.age_key, reverse=True))
+
+
+def _listed(stored: Stored) -> Listed | None:
+    owner, _, name = stored.path.removeprefix(f"{layout.RUNS}/").rpartition("/")
+    run_id = name.removesuffix(".json")
+    if not is_run_id(run_id) or layout.run_record(owner, run_id) != stored.path:
+        return None
+    return Listed(owner, run_id, stored.modified)

@@ -1,16 +1,17 @@
 """Where a lake's bytes are: a small protocol, and the way from a lake's URL to the storage behind it.
 
-`pharmaetl.lake.local_storage` is the local file system. A second storage joins by passing
+`pharmaetl.lake.local_storage` is the local file system, `pharmaetl.aws.s3` is S3. A storage joins by passing
 `tests/contract/storage_contract.py`.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
 from pharmaetl.errors import ConfigError
@@ -22,6 +23,8 @@ class Stored:
 
     path: str
     bytes: int
+    modified: float = field(default=math.inf, compare=False)
+    """When it was last written, in POSIX seconds by the storage's clock; endlessly young where that isn't told."""
 
 
 class Storage(Protocol):
@@ -86,6 +89,15 @@ class Storage(Protocol):
         ...
 
 
+@runtime_checkable
+class CopyingStorage(Storage, Protocol):
+    """A storage that copies files by itself, without their bytes coming here."""
+
+    def copy(self, source: str, target: str) -> bool:
+        """Copy a file if none is at the target; False where the same bytes are. ConflictError where others are."""
+        ...
+
+
 def checked(path: str) -> str:
     """The path itself, if it is relative, plain and stays below the root. Raises ValueError otherwise."""
     parts = path.split("/")
@@ -95,7 +107,7 @@ def checked(path: str) -> str:
 
 
 def open_storage(url: str) -> Storage:
-    """The storage behind a path, a file URL or (with the AWS part) an s3 URL. Raises ConfigError for anything else."""
+    """The storage behind a path or a file URL, ConfigError for anything else; `pharmaetl.place` opens s3 URLs too."""
     from pharmaetl.lake.local_storage import LocalStorage
 
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", url)
@@ -105,11 +117,7 @@ def open_storage(url: str) -> Storage:
         return LocalStorage(Path(url))
     if scheme[1].lower() == "file":
         return LocalStorage(Path(_path_of(url)))
-    if scheme[1].lower() == "s3":
-        raise ConfigError(
-            "a lake on S3 can't be opened by this version of pharmaetl", hint="use a lake on a local disk: --lake PATH"
-        )
-    raise ConfigError(f"a lake can't be on {scheme[1]}://", hint="use a path or a file:/// URL")
+    raise ConfigError(f"a lake can't be on {scheme[1]}://", hint="use a path, a file:/// URL or s3://bucket/prefix")
 
 
 def _path_of(url: str) -> str:

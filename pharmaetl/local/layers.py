@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pharmaetl import hashing
 from pharmaetl.errors import EngineError
 from pharmaetl.lake import layout
 from pharmaetl.lake.documents import TableResult
 from pharmaetl.lake.local_storage import LocalStorage
 from pharmaetl.local import contract as local_contract
 from pharmaetl.local import quality as local_quality
+from pharmaetl.local.exchange import exchange_of
 from pharmaetl.local.state import Part, Run
-from pharmaetl.local.workspace import engine_path
 from pharmaetl.quality.gate import TableFacts
 
 if TYPE_CHECKING:
@@ -23,13 +26,14 @@ def bronze(run: Run) -> None:
     """Every table's records → bronze Parquet."""
     from pharmaetl.spark import jobs
 
+    exchange = exchange_of(run)
     for part in run.parts:
         if part.rows_bronze == 0:
             continue
-        target = run.work / "bronze" / part.table.name
+        name = f"bronze/{part.table.name}"
         job = jobs.BronzeJob(
-            records_path=str(part.split.records),
-            bronze_path=str(target),
+            records_path=exchange.given(part.split.records),
+            bronze_path=exchange.target(name),
             run_id=run.run_id,
             names=part.header.names,
             rows=part.rows_bronze,
@@ -39,13 +43,13 @@ def bronze(run: Run) -> None:
         )
         with run.engine.speaking():
             jobs.bronze(_session(run), job)
-        moved = _move_in(run, target, _bronze_dir(run, part))
-        written = sum(parquet_rows(run, path) for path in moved)
+        written = exchange.rows(name)
         if written != part.rows_bronze:
             raise EngineError(
                 f"bronze {part.table.name} holds {written} rows of {part.rows_bronze}",
                 hint="nothing was published; please report this",
             )
+        exchange.take_in(name, bronze_dir(run, part))
     run.detail = f"{sum(part.rows_bronze for part in run.parts):,} rows"
 
 
@@ -53,9 +57,15 @@ def silver(run: Run) -> None:
     """Every bronze table → silver and quarantine, and what the gate wants to know."""
     for part in run.parts:
         if part.rows_bronze == 0:
-            _nothing_left(part)
+            nothing_left(part)
         else:
             _silver_table(run, part)
+    account(run)
+    exchange_of(run).clear()
+
+
+def account(run: Run) -> None:
+    """Bring the run's profiles and its row accounting up to what silver has counted."""
     local_contract.note(run, whole=True)
     run.results = tuple(_result(run, part) for part in run.parts)
     run.detail = ", ".join(f"{result.name}: {result.rows_published:,} rows" for result in run.results)
@@ -64,31 +74,35 @@ def silver(run: Run) -> None:
 def _silver_table(run: Run, part: Part) -> None:
     from pharmaetl.spark import jobs
 
-    work = run.work / "silver" / part.table.name
-    work.mkdir(parents=True)
+    exchange, below = exchange_of(run), f"silver/{part.table.name}"
     job = jobs.SilverJob(
-        bronze_path=engine_path(run.storage, run.work, _bronze_dir(run, part)),
-        silver_path=str(work / "silver"),
-        problems_path=str(work / "problems"),
-        quarantine_path=str(work / "quarantine"),
+        bronze_path=exchange.readable(bronze_dir(run, part)),
+        silver_path=exchange.target(f"{below}/silver"),
+        problems_path=exchange.target(f"{below}/problems"),
+        quarantine_path=exchange.target(f"{below}/quarantine"),
         run_id=run.run_id,
         rows=part.rows_bronze,
         source_sha256=run.source_sha256,
         source_file=part.text.member,
         table=run.spec_of(part),
-        rejects_path=str(part.split.rejects) if part.split.rows_rejected else None,
+        rejects_path=exchange.given(part.split.rejects) if part.split.rows_rejected else None,
         transforms_path=str(run.dataset.transforms) if run.dataset.transforms else None,
     )
     with local_quality.naming_rules(run, part), run.engine.speaking():
         measures = jobs.silver(_session(run), job)
+    take_measures(part, measures)
+    level = run.dataset.config.table_level(part.table)
+    exchange.take_in(f"{below}/silver", layout.silver_dir(run.dataset.name, level, run.version, run.run_id))
+    exchange.take_in(f"{below}/quarantine", layout.quarantine_dir(run.dataset.name, level, run.run_id))
+
+
+def take_measures(part: Part, measures: dict[str, Any]) -> None:
+    """Keep what the job has counted of a table that it has written."""
     part.schema = measures["schema"]
     part.facts = _facts(part, measures)
-    level = run.dataset.config.table_level(part.table)
-    _move_in(run, work / "silver", layout.silver_dir(run.dataset.name, level, run.version, run.run_id))
-    _move_in(run, work / "quarantine", layout.quarantine_dir(run.dataset.name, level, run.run_id))
 
 
-def _nothing_left(part: Part) -> None:
+def nothing_left(part: Part) -> None:
     """A table of which no record is well-formed: nothing for the engine to do, and the gate will refuse it."""
     nothing = {column.name: {"nulls": 0} for column in part.table.columns}
     part.facts = _facts(
@@ -147,30 +161,36 @@ def _result(run: Run, part: Part) -> TableResult:
     )
 
 
-def parquet_rows(run: Run, path: str) -> int:
-    """Rows of a Parquet file by its own footer."""
+def looked_at(run: Run, path: str) -> tuple[str, int]:
+    """SHA-256 and rows of a Parquet file as it is stored; one that is elsewhere is brought here once for both."""
+    with _at_hand(run, path) as file:
+        return hashing.of_file(file), _rows_in(file)
+
+
+@contextmanager
+def _at_hand(run: Run, path: str) -> Iterator[Path]:
+    """A file of the lake on this machine."""
+    if isinstance(run.storage, LocalStorage):
+        yield Path(run.storage.url(path))
+        return
+    copy = run.work / "looked-at.parquet"
+    run.storage.fetch(path, copy)
+    try:
+        yield copy
+    finally:
+        copy.unlink()
+
+
+def _rows_in(file: Path) -> int:
     import pyarrow.parquet as pq
 
-    if not isinstance(run.storage, LocalStorage):
-        local = run.work / "footer.parquet"
-        run.storage.fetch(path, local)
-        return int(pq.read_metadata(local).num_rows)
-    return int(pq.read_metadata(run.storage.url(path)).num_rows)
+    return int(pq.read_metadata(file).num_rows)
 
 
-def _bronze_dir(run: Run, part: Part) -> str:
+def bronze_dir(run: Run, part: Part) -> str:
+    """Where a table's bronze goes."""
     return layout.bronze_dir(run.dataset.name, run.dataset.config.table_level(part.table), run.run_id)
 
 
 def _session(run: Run) -> SparkSession:
     return run.engine.session
-
-
-def _move_in(run: Run, written: Path, folder: str) -> list[str]:
-    """Move what an engine wrote into the lake as part-00000.parquet and on, whatever it called its files."""
-    moved = []
-    for number, file in enumerate(sorted(written.glob("*.parquet"))):
-        path = f"{folder}/part-{number:05d}.parquet"
-        run.storage.put(path, file)
-        moved.append(path)
-    return moved

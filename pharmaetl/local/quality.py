@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from email.utils import parsedate_to_datetime
-from typing import Any, get_args
+from typing import get_args
 
 from pharmaetl.config import configfile
 from pharmaetl.config.rule import ChangeRule
 from pharmaetl.errors import EngineError
 from pharmaetl.lake import layout, publishlog
 from pharmaetl.lake.documents import Quality, TableVersion
+from pharmaetl.local.exchange import exchange_of
 from pharmaetl.local.state import Part, Run
-from pharmaetl.local.workspace import engine_path
 from pharmaetl.quality import gate as quality
-from pharmaetl.quality.gate import Background, TableFacts
+from pharmaetl.quality.gate import Background
 
 MAX_PAST = 30
 """Published versions that a change is compared with, the newest ones."""
@@ -70,42 +70,35 @@ def _past(run: Run) -> dict[str, tuple[TableVersion, ...]]:
 
 
 def _measure_references(run: Run) -> None:
-    """Count the rows without a parent: one job for each reference, rules about the same one share it."""
-    for part in run.parts:
-        if part.facts is not None:
-            known: dict[Any, dict[str, int]] = {}
-            counts = part.facts.measures.setdefault("references", {})
-            for index, rule in enumerate(part.table.quality):
-                if rule.references is not None and (parent := _measurable(run, rule.references.table)):
-                    asked = (rule.subject, rule.where, rule.references)
-                    if asked not in known:
-                        known[asked] = _orphans(run, part, parent, index)
-                    counts[str(index)] = known[asked]
+    """Count the rows without a parent, where the job that wrote the tables has not; of a sample they mean nothing."""
+    measured = [(part, part.facts) for part in run.parts if part.facts is not None]
+    asked = any(rule.references for part, _ in measured for rule in part.table.quality)
+    if run.execution is not None or run.options.sample is not None or not asked:
+        return
+    if any(facts.rows for _, facts in measured):
+        from pharmaetl.spark import jobs
+
+        written = [jobs.Written(_silver_url(run, part), run.spec_of(part), facts.rows) for part, facts in measured]
+        with run.engine.speaking():
+            found = jobs.orphans_of_all(run.engine.session, written)
+        for part, facts in measured:
+            facts.measures["references"] = found[part.table.name]
 
 
-def _measurable(run: Run, table: str) -> Part | None:
-    """The other table of a reference, where all of it was read."""
+def _parent_of(run: Run, table: str) -> Part | None:
+    """The other table of a reference."""
     parents = (part for part in run.parts if part.table.name == table and part.facts and part.facts.rows)
-    return None if run.options.sample is not None else next(parents, None)
-
-
-def _orphans(run: Run, part: Part, parent: Part, index: int) -> dict[str, int]:
-    from pharmaetl.spark import jobs
-
-    if not isinstance(part.facts, TableFacts) or part.facts.rows == 0:
-        return {"scope": 0, "broken": 0, "keys": 0}
-    with run.engine.speaking():
-        return jobs.orphans(
-            run.engine.session, _silver_url(run, part), _silver_url(run, parent), run.spec_of(part), index
-        )
+    return next(parents, None)
 
 
 def _sample(run: Run, part: Part, index: int) -> list[str]:
-    """Up to five written rows that break a rule of the config."""
+    """Up to five written rows that break a rule of the config; a job elsewhere has picked them already."""
+    if part.facts is not None and run.execution is not None:
+        return list(part.facts.measures.get("samples", {}).get(str(index), []))
     from pharmaetl.spark import jobs
 
     wanted = part.table.quality[index].references
-    parent = _measurable(run, wanted.table) if wanted else None
+    parent = _parent_of(run, wanted.table) if wanted else None
     parent_path = _silver_url(run, parent) if parent else None
     with run.engine.speaking():
         return jobs.sample(run.engine.session, _silver_url(run, part), run.spec_of(part), index, parent_path)
@@ -113,7 +106,7 @@ def _sample(run: Run, part: Part, index: int) -> list[str]:
 
 def _silver_url(run: Run, part: Part) -> str:
     level = run.dataset.config.table_level(part.table)
-    return engine_path(run.storage, run.work, layout.silver_dir(run.dataset.name, level, run.version, run.run_id))
+    return exchange_of(run).readable(layout.silver_dir(run.dataset.name, level, run.version, run.run_id))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The runner on this machine: executes the steps of `steps_for` one after the other and keeps the run's record."""
+"""The runner on this machine: executes its steps one after the other and keeps the run's record."""
 
 from __future__ import annotations
 
@@ -21,7 +21,17 @@ from pharmaetl.local import recording
 from pharmaetl.local import steps as local_steps
 from pharmaetl.local.state import Run, Stop, as_local_error
 from pharmaetl.local.workspace import workspace
-from pharmaetl.pipeline import Fetch, Gate, Layer, Publish, SkipIfUnchanged, SparkJob, Step, Unpack, steps_for
+from pharmaetl.pipeline import (
+    Fetch,
+    Gate,
+    Layer,
+    LocalStep,
+    Publish,
+    SkipIfUnchanged,
+    SparkJob,
+    Unpack,
+    local_steps_for,
+)
 from pharmaetl.run_options import RunOptions
 from pharmaetl.watch import Watch
 
@@ -68,16 +78,23 @@ def _clear_unpublished(state: Run) -> None:
 
 
 def _run_steps(state: Run) -> RunRecord:
-    try:
+    with recorded(state):
         choose(state.options.engine, state.options.master)
         state.current = manifest.current(state.storage, state.dataset.name)
-        for step in steps_for(state.dataset.config):
-            stop = _timed(state, step)
+        for step in local_steps_for(state.dataset.config):
+            stop = timed(state, step)
             if stop is None and state.options.until == step.name:
                 stop = Stop(f"stopped after {step.name}, as asked")
             if stop is not None:
                 return recording.finish(state, "skipped", stop.reason)
         return recording.finish(state, "published", state.why)
+
+
+@contextlib.contextmanager
+def recorded(state: Run) -> Iterator[None]:
+    """Write whatever fails inside into the run's record, and raise it as an error with `run_id` set."""
+    try:
+        yield
     except PharmaetlError as error:
         raise recording.failed(state, error) from error
     except KeyboardInterrupt:
@@ -90,13 +107,13 @@ def _run_steps(state: Run) -> RunRecord:
         raise
 
 
-def _timed(state: Run, step: Step) -> Stop | None:
-    """Execute one step, and note how long it took and how it ended."""
+def timed(state: Run, step: LocalStep, by: Callable[[Run, LocalStep], Stop | None] | None = None) -> Stop | None:
+    """Execute one step, on this machine or by something else, and note how long it took and how it ended."""
     begun = time.monotonic()
-    state.detail = ""
+    state.detail, state.seconds_elsewhere = "", 0.0
     state.watch.step_started(step.name, local_steps.describe(step, state))
     try:
-        stop = _execute(state, step)
+        stop = (by or execute)(state, step)
     except BaseException:
         _note_step(state, step.name, "failed", begun)
         raise
@@ -106,14 +123,14 @@ def _timed(state: Run, step: Step) -> Stop | None:
 
 
 def _note_step(state: Run, name: str, outcome: str, begun: float) -> None:
-    result = StepResult.model_validate(
-        {"name": name, "outcome": outcome, "seconds": round(time.monotonic() - begun, 3), "detail": state.detail}
-    )
+    seconds = round(time.monotonic() - begun + state.seconds_elsewhere, 3)
+    result = StepResult.model_validate({"name": name, "outcome": outcome, "seconds": seconds, "detail": state.detail})
     state.steps.append(result)
     state.watch.step_ended(result)
 
 
-def _execute(state: Run, step: Step) -> Stop | None:
+def execute(state: Run, step: LocalStep) -> Stop | None:
+    """Do what a step says, on this machine."""
     match step:
         case Fetch():
             local_steps.fetch(state)

@@ -17,6 +17,7 @@ from pharmaetl.download.transfer import Fetched
 from pharmaetl.errors import LocalIOError, PharmaetlError
 from pharmaetl.lake import layout
 from pharmaetl.lake.documents import LogEntry, Member, Quality, Source, StepResult, TableResult
+from pharmaetl.lake.process import process_name
 from pharmaetl.lake.schema import Drift, TableProfile
 from pharmaetl.lake.storage import Storage
 from pharmaetl.quality.gate import TableFacts
@@ -29,6 +30,10 @@ from pharmaetl.watch import Watch
 
 if TYPE_CHECKING:
     from pharmaetl.spark.spec import TableSpec
+
+
+ENGINE_OF_EXECUTIONS = "glue"
+"""What runs on AWS call their engine."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class Run:
     run_id: str = ""
     current: LogEntry | None = None
     """The published version when the run began: the only one it may publish on top of."""
+    claimed_after: int = 0
+    """How many log entries there were before anybody had this run's id; 0 where that is not known."""
     resumed_source: Source | None = None
     why: str = ""
     fetched: Fetched | None = None
@@ -82,10 +89,18 @@ class Run:
     quality: Quality | None = None
     steps: list[StepResult] = field(default_factory=list)
     detail: str = ""
+    seconds_elsewhere: float = 0.0
+    """What the step in hand has taken outside of this process, in a Glue job."""
     begun: float = field(default_factory=time.monotonic)
     engines: engine.Shared = field(default_factory=engine.Shared)
     release_date: str | None = None
     """The source's own date, YYYY-MM-DD, where it carries one."""
+    execution: str | None = None
+    """The Step Functions execution that this run is, whose engine is Glue's; None for a run on this machine."""
+    fetch_seconds: float | None = None
+    """How long fetching may take, where whoever runs this is cut off some time."""
+    entry: LogEntry | None = None
+    """With what the run was published."""
 
     @property
     def url(self) -> str:
@@ -115,7 +130,18 @@ class Run:
     @property
     def engine_name(self) -> str | None:
         """The engine's name, once this run has used it."""
-        return self.engines.name if self.parts else None
+        name = ENGINE_OF_EXECUTIONS if self.execution else self.engines.name
+        return name if self.parts else None
+
+    @property
+    def process(self) -> str:
+        """Who runs this, as the record says it."""
+        return self.execution or process_name()
+
+    def warm_up(self) -> None:
+        """Start the engine now, where it runs beside this process."""
+        if self.execution is None:
+            self.engine.start_early()
 
     def make_run_id(self) -> str:
         """The id for this start and these inputs."""

@@ -6,6 +6,7 @@ import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
@@ -19,15 +20,15 @@ from pharmaetl.lake.documents import Check, DataFile, TableVersion
 from pharmaetl.lake.local_storage import LocalStorage
 from pharmaetl.local import contract as local_contract
 from pharmaetl.local import quality as local_quality
-from pharmaetl.local.layers import parquet_rows
+from pharmaetl.local.layers import looked_at
 from pharmaetl.local.state import Part, Run, Stop
-from pharmaetl.pipeline import Fetch, Gate, Publish, SkipIfUnchanged, SparkJob, Step, Unpack
+from pharmaetl.pipeline import Fetch, Gate, LocalStep, Publish, SkipIfUnchanged, SparkJob, Unpack
 from pharmaetl.quality import gate as quality
 from pharmaetl.secret import redact
 from pharmaetl.text import delimited, release, unpack
 
 
-def describe(step: Step, run: Run) -> str:
+def describe(step: LocalStep, run: Run) -> str:
     """What a step works on, for somebody who looks on."""
     match step:
         case Fetch():
@@ -51,7 +52,10 @@ def fetch(run: Run) -> None:
     if run.resumed_source is not None:
         run.fetched = _stored_source(run)
         return
-    limits = Limits(max_bytes=run.dataset.config.max_bytes)
+    config, private = run.dataset.config, run.options.allow_private_hosts
+    limits = Limits(max_bytes=config.max_bytes, allow_private_hosts=private or config.allow_private_hosts)
+    if run.fetch_seconds is not None:
+        limits = replace(limits, total_seconds=run.fetch_seconds)
     with _spool(run) as spool:
         got = source.fetch(run.url, spool, limits=limits, known=_known(run), progress=run.watch.progress)
         if isinstance(got, NotModified):
@@ -165,7 +169,7 @@ def unpack_source(run: Run) -> Stop | None:
     tables = run.dataset.config.tables
     run.release_date = release.date_in([member.name for member in found], run.dataset.config.release_date)
     chosen = unpack.select(found, [(table.name, table.member, table.optional) for table in tables], fetched.file_name)
-    run.engine.start_early()
+    run.warm_up()
     for table in tables:
         if table.name in chosen:
             run.parts.append(_part(run, table, chosen[table.name]))
@@ -255,13 +259,17 @@ def publish(run: Run) -> Stop | None:
         tables=tuple(audited(run, part) for part in run.parts),
         quality=run.quality,
         reason=run.why,
+        claimed_after=run.claimed_after,
     )
     try:
-        entry = manifest.commit(run.storage, candidate, run.current)
+        run.entry = manifest.commit(run.storage, candidate, run.current)
     except AlreadyPublishedError as error:
-        run.detail = error.reason
-        return Stop(error.reason)
-    run.detail = f"version {entry.version}, entry {entry.sequence}"
+        # an earlier try of this very run may have died right after its commit
+        run.entry = manifest.find(run.storage, run.dataset.name, run.run_id) if error.by == run.run_id else None
+        if run.entry is None:
+            run.detail = error.reason
+            return Stop(error.reason)
+    run.detail = f"version {run.entry.version}, entry {run.entry.sequence}"
     return None
 
 
@@ -271,8 +279,8 @@ def audited(run: Run, part: Part) -> TableVersion:
     folder = layout.silver_dir(run.dataset.name, level, run.version, run.run_id)
     files = []
     for stored in run.storage.list(folder):
-        rows = parquet_rows(run, stored.path)
-        files.append(DataFile(path=stored.path, bytes=stored.bytes, sha256=run.storage.sha256(stored.path), rows=rows))
+        sha256, rows = looked_at(run, stored.path)
+        files.append(DataFile(path=stored.path, bytes=stored.bytes, sha256=sha256, rows=rows))
     facts = part.facts
     total = sum(file.rows for file in files)
     if facts is None or total != facts.rows:

@@ -12,6 +12,7 @@ from pathlib import Path
 from pharmaetl.errors import LocalIOError
 from pharmaetl.lake import layout
 from pharmaetl.lake.local_storage import LocalStorage
+from pharmaetl.lake.process import process_name
 from pharmaetl.lake.storage import Storage
 from pharmaetl.local.state import remove_tree
 
@@ -35,17 +36,14 @@ def workspace(storage: Storage, dataset: str) -> Iterator[Path]:
         work = lake / layout.WORK / f"{dataset}-{uuid.uuid4().hex[:12]}"
         try:
             work.mkdir()
+            # from the first moment, so that `prune` never takes it for a dead run's
+            (work / layout.OWNER_NOTE).write_text(process_name(), encoding="utf-8")
         except OSError as error:
             raise _not_writable(inside, error) from error
         try:
             yield work
         finally:
             remove_tree(work)
-
-
-def engine_path(storage: Storage, work: Path, path: str) -> str:
-    """What an engine reads for a path of the lake, given the folder that `workspace` made there."""
-    return str(work.parents[1] / path) if isinstance(storage, LocalStorage) else storage.url(path)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from pharmaetl import secret
 from pharmaetl.catalog import Catalog, holds_datasets, inside_package, shipped
 from pharmaetl.config import configfile
 from pharmaetl.download import source
-from pharmaetl.download.transfer import Progress
+from pharmaetl.download.transfer import Limits, Progress
 from pharmaetl.errors import ConfigError, LocalIOError, UsageError
 from pharmaetl.onboarding import sample_file, scaffold
 from pharmaetl.onboarding.scaffold_readme import TableNotes, checks, readme
@@ -40,12 +40,19 @@ class NewDataset:
 
 
 def create(
-    target: str, origin: str, asked: str | None, *, force: bool = False, progress: Progress | None = None
+    target: str,
+    origin: str,
+    asked: str | None,
+    *,
+    force: bool = False,
+    allow_private_hosts: bool = False,
+    progress: Progress | None = None,
 ) -> NewDataset:
     """Look at a file or URL and write the folder of dataset `target` (ORG/NAME) below a datasets folder.
 
-    `asked`: that folder; None for the nearest one up from here, or a new ./datasets. Raises UsageError for names that
-    can't be used and for a dataset that is there already (unless `force`), SourceFormatError where nothing delimited is
+    `asked`: that folder; None for the nearest one up from here, or a new ./datasets. `allow_private_hosts`: its site
+    may redirect into a private network, here and, by the config, in every run. Raises UsageError for names that can't
+    be used and for a dataset that is there already (unless `force`), SourceFormatError where nothing delimited is
     found, whatever `source.fetch` raises, and LocalIOError where the folder can't be written.
     """
     organization, name = _names(target)
@@ -57,13 +64,15 @@ def create(
             "a key or password stands in the URL", hint="put ${NAME} there and set NAME in the environment"
         )
     with tempfile.TemporaryDirectory(prefix="pharmaetl-") as spool:
-        fetched = source.fetch(origin, Path(spool), progress=progress)
+        limits = Limits(allow_private_hosts=allow_private_hosts)
+        fetched = source.fetch(origin, Path(spool), limits=limits, progress=progress)
         if isinstance(fetched, source.NotModified):
             raise AssertionError("nothing was known of the source, so it can't be unmodified")
         packaging, tables, remarks = look(fetched, Path(spool), name)
     notes = tuple(found.notes for found in tables)
     to_check = tuple(checks(notes, [*_remarks(origin, name, root), *remarks]))
-    files = _files(name, _lasting(origin), fetched.file_name, packaging, tables)
+    settings = {"allow_private_hosts": True} if allow_private_hosts else {}
+    files = _files(name, {"source_url": _lasting(origin), **settings}, fetched.file_name, packaging, tables)
     files["README.md"] = readme(name, organization, _lasting(origin), notes, to_check).encode()
     configfile.parse(files["config/dataset.json"].decode(), str(folder / "config" / "dataset.json"), folder=name)
     made = not root.exists()
@@ -126,7 +135,7 @@ def _lasting(origin: str) -> str:
 
 def _files(
     name: str,
-    origin: str,
+    origin: dict[str, Any],
     file_name: str,
     packaging: sample_file.Packaging,
     tables: Sequence[Found],
@@ -151,7 +160,7 @@ def _files(
     return {**files, f"tests/{sample}": sample_file.packed(members, packaging)}
 
 
-def _config(name: str, origin: str, file_name: str, tables: Sequence[Found]) -> dict[str, Any]:
+def _config(name: str, origin: dict[str, Any], file_name: str, tables: Sequence[Found]) -> dict[str, Any]:
     keys = {column for table in tables for column in table.notes.guess.key}
     lacking = {
         column.name
@@ -164,7 +173,7 @@ def _config(name: str, origin: str, file_name: str, tables: Sequence[Found]) -> 
         "description": f"{name}, from {file_name}",
         "license": "",
         "cadence": "monthly",
-        "source_url": origin,
+        **origin,
         "bronze_job_name": f"{name}-bronze-etl",
         "silver_job_name": f"{name}-silver-etl",
         "bronze_crawler_name": f"{name}-bronze-crawler",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from pharmaetl.spark.refusals import PySparkException
 from pharmaetl.spark.spec import ColumnSpec, TableSpec
 
 _TYPES = {"date": "date", "integer": "bigint", "decimal": "decimal(28,8)", "boolean": "boolean"}

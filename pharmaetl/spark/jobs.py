@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any
 
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from pharmaetl.errors import EngineError
 from pharmaetl.spark import frames, measures, references
 from pharmaetl.spark.columns import FIELD_SEPARATOR
+from pharmaetl.spark.refusals import AnalysisException
 from pharmaetl.spark.spec import TableSpec
 
 WHOLE_FILE_ROWS = 200_000
@@ -50,6 +51,16 @@ class SilverJob:
     rejects_path: str | None = None
     """Records that the splitter refused; None where there are none."""
     transforms_path: str | None = None
+    """The dataset's transforms.py, or the name of the module that it is in Glue's library."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A silver table as it was written."""
+
+    path: str
+    table: TableSpec
+    rows: int
 
 
 def bronze(session: SparkSession, job: BronzeJob) -> None:
@@ -94,6 +105,29 @@ def silver(session: SparkSession, job: SilverJob) -> dict[str, Any]:
 def orphans(session: SparkSession, silver_path: str, parent_path: str, table: TableSpec, rule: int) -> dict[str, int]:
     """How many rows of a written table refer to nothing in another one (see `references.orphans`)."""
     return references.orphans(session.read.parquet(silver_path), session.read.parquet(parent_path), table.rules[rule])
+
+
+def orphans_of_all(session: SparkSession, written: Sequence[Written]) -> dict[str, dict[str, dict[str, int]]]:
+    """By table and index of its rule, how many rows refer to nothing in a table that was written too.
+
+    One job for each reference: rules about the same one share it. A table without rows is no parent.
+    """
+    parents = {one.table.name: one for one in written if one.rows}
+    return {child.table.name: _orphans_of(session, child, parents) for child in written}
+
+
+def _orphans_of(session: SparkSession, child: Written, parents: dict[str, Written]) -> dict[str, dict[str, int]]:
+    known: dict[Any, dict[str, int]] = {}
+    found = {}
+    for index, rule in enumerate(child.table.rules):
+        parent = parents.get(rule.parent or "")
+        if parent is not None:
+            asked = (rule.subject, rule.where, rule.parent, rule.parent_columns)
+            if asked not in known:
+                nothing = {"scope": 0, "broken": 0, "keys": 0}
+                known[asked] = orphans(session, child.path, parent.path, child.table, index) if child.rows else nothing
+            found[str(index)] = known[asked]
+    return found
 
 
 def sample(
@@ -172,11 +206,16 @@ def _transformed(rows: DataFrame, job: SilverJob) -> DataFrame:
 
 
 def load_transform(path: str, name: str) -> Callable[[DataFrame], DataFrame] | None:
-    """A function of a dataset's transforms.py; None where it has none of that name."""
+    """A function of a dataset's transforms.py, or of the module of this name; None where it has none of that name."""
+    module = _module_at(path) if path.endswith(".py") else importlib.import_module(path)
+    function: Callable[[DataFrame], DataFrame] | None = getattr(module, name, None)
+    return function
+
+
+def _module_at(path: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location("pharmaetl_transforms", path)
     if spec is None or spec.loader is None:
         raise EngineError(f"{path} can't be loaded as Python")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    function: Callable[[DataFrame], DataFrame] | None = getattr(module, name, None)
-    return function
+    return module

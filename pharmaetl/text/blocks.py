@@ -46,13 +46,23 @@ def rows_of(block: bytes, pattern: Pattern) -> list[bytes] | None:
 
     `block` starts where a record starts and ends with LF. A block with a record over two lines is None too.
     """
-    if _US in block or _HELD in block or _BETWEEN in block:
+    if _US in block or _HELD in block or _BETWEEN in block or not _is_utf8(block):
         return None
     end = b"\r\n" if block.endswith(b"\r\n") else b"\n"
     if not pattern.quote or pattern.quote not in block:
         return _lines(block.translate(pattern.separate), end, pattern)
     bare = _unquoted(block, pattern)
     return None if bare is None else _lines(bare.translate(pattern.separate), end, pattern)
+
+
+def _is_utf8(block: bytes) -> bool:
+    if block.isascii():
+        return True
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def numbered(rows: list[bytes], first: int) -> bytes:

@@ -18,6 +18,8 @@ MAX_RECORD_LINES = 50
 """A quote that is still open after so many lines was never meant to be closed."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")
+_UNDECODED = re.compile("[\udc80-\udcff]")
+"""What `surrogateescape` makes of bytes that are no UTF-8."""
 _CONTROL_IN_QUOTES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -30,6 +32,7 @@ class Rule(Enum):
     BAD_QUOTE = "bad_quote"
     CONTROL_CHARACTER = "control_character"
     RECORD_TOO_LONG = "record_too_long"
+    NOT_UTF8 = "not_utf8"
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,11 @@ def values_of(record: str, shape: Shape) -> str | Rule:
         if cells[-1]:
             return Rule.MISSING_TRAILING_DELIMITER if len(cells) == shape.fields else Rule.FIELD_COUNT
         cells.pop()
-    return UNIT_SEPARATOR.join(cells) if len(cells) == shape.fields else Rule.FIELD_COUNT
+    if len(cells) != shape.fields:
+        return Rule.FIELD_COUNT
+    if not record.isascii() and _UNDECODED.search(record):
+        return Rule.NOT_UTF8
+    return UNIT_SEPARATOR.join(cells)
 
 
 def cells_of(record: str, shape: Shape) -> list[str] | Rule:

@@ -11,7 +11,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import BinaryIO
 from pharmaetl.download.transfer import Progress
 from pharmaetl.errors import LocalIOError, SourceFormatError
 from pharmaetl.text import ziparchive
-from pharmaetl.text.encoding import UTF8_BOM, UndecodableError, candidates, recoder
+from pharmaetl.text.encoding import UTF8_BOM, Recoder, UndecodableError, candidates, is_damaged_utf8, recoder
 from pharmaetl.text.inflate import GZIP, Chunk, StreamError, gzip_name, gzipped, stored
 from pharmaetl.text.sniff import HEAD_BYTES, not_data
 
@@ -54,6 +54,8 @@ class Found:
     crc32: int | None
     warnings: tuple[str, ...] = ()
     """What is odd about the container, though no reason to refuse it."""
+    source: str = ""
+    """The source's name as served, for errors; whoever stores the file may call it something else."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,15 @@ def members(path: Path, file_name: str, limits: Limits = LIMITS) -> tuple[Found,
         if not head:
             raise StreamError("the file is empty (0 bytes)")
         if _is_zip(file, head):
-            return _zip_members(file, limits)
+            return _zip_members(file, file_name, limits)
         if head.startswith(GZIP):
             inner = next(gzipped(file), Chunk(b"", 0)).data
             if inner.startswith((*ziparchive.SIGNATURES, GZIP)):
                 raise StreamError("a compressed file inside a gzip file")
             _refuse_foreign(inner)
-            return (Found(gzip_name(head) or file_name.removesuffix(".gz"), None, None),)
+            return (Found(gzip_name(head) or file_name.removesuffix(".gz"), None, None, source=file_name),)
         _refuse_foreign(head)
-        return (Found(file_name, file.seek(0, 2), None),)
+        return (Found(file_name, file.seek(0, 2), None, source=file_name),)
 
 
 def select(
@@ -143,17 +145,25 @@ def unpack(
 ) -> Text:
     """Write a member to `target` as UTF-8: byte order mark removed, line ends as they are.
 
-    Without a configured encoding, bytes that aren't UTF-8 are read as Windows-1252. Raises SourceFormatError where the
-    member is empty, damaged, too large or not in the configured encoding; LocalIOError. Then `target` isn't there.
+    Without a configured encoding, bytes that aren't UTF-8 are read as Windows-1252, unless the text is UTF-8 that is
+    damaged in places: then those bytes stay as they are, and the splitter refuses their rows. Raises SourceFormatError
+    where the member is empty, damaged, too large or not in the configured encoding; LocalIOError. Then `target` isn't
+    there.
     """
-    with _named(f"{path.name}: {found.name}"), _whole_or_not_at_all(target), path.open("rb") as file:
+    names = dict.fromkeys((found.source or path.name, found.name))
+    with _named(": ".join(names)), _whole_or_not_at_all(target), path.open("rb") as file:
         tries = candidates(next(_chunks(file, found, limits), b""), encoding)
         for name in tries[:-1]:
-            try:
-                return _written(_chunks(file, found, limits), found, target, name, progress)
-            except UndecodableError:
-                continue
-        return _written(_chunks(file, found, limits), found, target, tries[-1], progress)
+            with suppress(UndecodableError):
+                return _written(_chunks(file, found, limits), found, target, recoder(name), progress)
+        if encoding is None and "utf-8" in tries and is_damaged_utf8(_chunks(file, found, limits)):
+            return _written(_chunks(file, found, limits), found, target, recoder("utf-8", damaged=True), progress)
+        try:
+            return _written(_chunks(file, found, limits), found, target, recoder(tries[-1]), progress)
+        except UndecodableError as error:
+            line = error.line_in(_chunks(file, found, limits))
+            hint = "name the file's `encoding` in the table's config, or leave it out: UTF-8, else Windows-1252"
+            raise SourceFormatError(f"{': '.join(names)}: line {line}: {error}", hint=hint) from error
 
 
 @contextmanager
@@ -161,9 +171,6 @@ def _named(name: str) -> Iterator[None]:
     """Say of which file an error is."""
     try:
         yield
-    except UndecodableError as error:
-        hint = "name the file's `encoding` in the table's config, or leave it out: UTF-8, else Windows-1252"
-        raise SourceFormatError(f"{name}: {error}", hint=hint) from error
     except StreamError as error:
         raise SourceFormatError(f"{name}: {error}", hint=_AGAIN) from error
     except OSError as error:
@@ -184,10 +191,10 @@ def _is_zip(file: BinaryIO, head: bytes) -> bool:
     return head.startswith(ziparchive.SIGNATURES) or (not head.startswith(GZIP) and ziparchive.has_directory(file))
 
 
-def _zip_members(file: BinaryIO, limits: Limits) -> tuple[Found, ...]:
+def _zip_members(file: BinaryIO, file_name: str, limits: Limits) -> tuple[Found, ...]:
     directory = ziparchive.read_directory(file, limits.max_members)
     found = [
-        Found(entry.name, entry.bytes, entry.crc32, directory.warnings)
+        Found(entry.name, entry.bytes, entry.crc32, directory.warnings, file_name)
         for entry in directory.entries
         if not _NOISE.search(entry.name)
     ]
@@ -265,9 +272,9 @@ def _bounded(chunks: Iterator[Chunk], found: Found, limits: Limits) -> Iterator[
         yield data
 
 
-def _written(chunks: Iterator[bytes], found: Found, target: Path, encoding: str, progress: Progress | None) -> Text:
+def _written(chunks: Iterator[bytes], found: Found, target: Path, text: Recoder, progress: Progress | None) -> Text:
     """Write the chunks as UTF-8, hashing them as served; then hold them against what the container states."""
-    digest, text = hashlib.sha256(), recoder(encoding)
+    digest = hashlib.sha256()
     crc32 = size = written = 0
     with target.open("wb") as out:
         for data in chunks:
@@ -284,4 +291,4 @@ def _written(chunks: Iterator[bytes], found: Found, target: Path, encoding: str,
         raise StreamError(f"its checksum (CRC-32) is {crc32:08x} instead of {found.crc32:08x}")
     if written == 0:
         raise StreamError("the member is empty")
-    return Text(found.name, target, size, crc32, digest.hexdigest(), encoding, text.replacements)
+    return Text(found.name, target, size, crc32, digest.hexdigest(), text.encoding, text.replacements)

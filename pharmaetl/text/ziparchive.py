@@ -97,6 +97,7 @@ def read_directory(file: BinaryIO, max_members: int) -> Directory:
     except StreamError:
         raise
     except (zipfile.BadZipFile, struct.error, NotImplementedError, EOFError, OverflowError, ValueError) as error:
+        _raise_failing_disk(error.__context__)
         # ValueError: names that aren't in the encoding that is stated for them, offsets beyond what a file can have
         raise StreamError(f"the zip's directory is damaged: {error}") from error
     except OSError as error:
@@ -110,6 +111,12 @@ def read_directory(file: BinaryIO, max_members: int) -> Directory:
     if not files:
         raise StreamError("the zip has no members")
     return Directory(files, _oddities(end, size))
+
+
+def _raise_failing_disk(cause: BaseException | None) -> None:
+    """Raise what the system said, where zipfile took a disk that can't be read for a file that is no zip."""
+    if isinstance(cause, OSError) and cause.errno != errno.EINVAL:
+        raise cause
 
 
 def chunks(file: BinaryIO, entry: Entry) -> Iterator[Chunk]:

@@ -19,6 +19,9 @@ from pharmaetl.lake.documents import (
     TableVersion,
 )
 from pharmaetl.lake.integrity import Finding
+from pharmaetl.lake.marks import Doomed
+from pharmaetl.lake.prune import Pruning
+from pharmaetl.lake.pruned import Pruned
 from pharmaetl.plan import Plan, PlannedStep
 
 RUN = "20260723T120000Z-1a2b3c4d"
@@ -198,8 +201,32 @@ STATUS = api.LakeStatus(
             age_hours=75.5,
             stale=True,
             last_run=api.LastRun(FAILED_RUN, "failed"),
+            bytes=44_600_000,
         ),
-        api.DatasetStatus("rxnorm", None, None, None, None, None, None, None, None),
+        api.DatasetStatus("rxnorm", None, None, None, None, None, None, None, None, 0),
+    ),
+    bytes=44_600_123,
+)
+NOTHING_NEEDS = "run 20260724T120000Z-00ff00ff was never published: failed"
+PRUNING = Pruning(
+    lake="/data/lake",
+    dry_run=True,
+    grace_hours=72,
+    removed=(
+        Doomed(".work/nsde-0123456789ab/.process", 8, "left by a process that is gone", "nsde"),
+        Doomed(".work/nsde-0123456789ab/", 0, "left by a process that is gone", "nsde"),
+        Doomed(f"bronze/nsde/run={FAILED_RUN}/part-00000.parquet", 1_200_000, NOTHING_NEEDS, "nsde", FAILED_RUN),
+    ),
+    young=(Doomed(f"silver/cder/version=2026-07-24/run={FAILED_RUN}/part-00000.parquet", 500, NOTHING_NEEDS, "cder"),),
+    versions=(
+        Pruned(
+            dataset="nsde",
+            run_id=OLD_RUN,
+            version="2026-07-09",
+            pruned_at="2026-07-24T13:00:00Z",
+            reason="beyond the newest 2, and not current for 31 days",
+            bytes=1_100_000,
+        ),
     ),
 )
 DATASET = api.DatasetView(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import cli_literals as given
 import pytest
 
 from pharmaetl import api, errors
+from pharmaetl.lake.prune import Refusal
 
 Run = Callable[..., Any]
 
@@ -105,6 +107,7 @@ def test_status(fake: Any, piped: Run) -> None:
                 "age_hours": 75.5,
                 "stale": True,
                 "last_run": {"run_id": "20260724T120000Z-00ff00ff", "outcome": "failed"},
+                "bytes": 44_600_000,
             },
             {
                 "dataset": "rxnorm",
@@ -116,8 +119,10 @@ def test_status(fake: Any, piped: Run) -> None:
                 "age_hours": None,
                 "stale": None,
                 "last_run": None,
+                "bytes": 0,
             },
         ],
+        "bytes": 44_600_123,
     }
 
 
@@ -151,12 +156,61 @@ def test_manifest_show_of_nothing(fake: Any, piped: Run) -> None:
 
 
 def test_manifest_history(fake: Any, piped: Run) -> None:
-    fake.gives(history=(given.OLD_ENTRY, given.ENTRY))
+    fake.gives(history=(given.OLD_ENTRY, given.ENTRY), pruned={given.OLD_RUN: given.PRUNING.versions[0]})
 
     found = data(piped, "manifest", "history", "nsde")
 
     assert (set(found), found["dataset"]) == ({"dataset", "entries"}, "nsde")
-    assert [entry["sequence"] for entry in found["entries"]] == [1, 2]
+    assert [(entry["sequence"], entry["pruned_at"]) for entry in found["entries"]] == [
+        (1, "2026-07-24T13:00:00Z"),
+        (2, None),
+    ]
+
+
+def test_prune(fake: Any, piped: Run) -> None:
+    fake.gives(prune=given.PRUNING)
+
+    found = data(piped, "prune", "--dry-run")
+
+    assert {key: value for key, value in found.items() if key not in {"files", "young", "versions"}} == {
+        "lake": "/data/lake",
+        "dataset": None,
+        "dry_run": True,
+        "grace_hours": 72,
+        "bytes": 1_200_008,
+        "young_bytes": 500,
+        "refused": [],
+        "complete": True,
+    }
+    assert found["files"][0] == {
+        "path": ".work/nsde-0123456789ab/.process",
+        "bytes": 8,
+        "reason": "left by a process that is gone",
+        "dataset": "nsde",
+    }
+    assert [file["dataset"] for file in found["young"]] == ["cder"]
+    assert found["versions"] == [
+        {
+            "dataset": "nsde",
+            "run_id": "20260709T120000Z-9f8e7d6c",
+            "version": "2026-07-09",
+            "pruned_at": "2026-07-24T13:00:00Z",
+            "reason": "beyond the newest 2, and not current for 31 days",
+            "bytes": 1_100_000,
+        }
+    ]
+
+
+def test_prune_ends_with_7_where_a_log_can_not_be_relied_on(fake: Any, piped: Run) -> None:
+    refusal = Refusal("nsde", "manifests/nsde/00000002.json: truncated", "from a backup")
+    fake.gives(prune=replace(given.PRUNING, refused=(refusal,)))
+
+    answer = piped("prune", "--json")
+
+    assert (answer.code, json.loads(answer.out)["refused"][0]["dataset"]) == (7, "nsde")
+    assert json.loads(answer.err)["error"]["reason"] == (
+        "nsde: nothing was removed: manifests/nsde/00000002.json: truncated"
+    )
 
 
 def test_manifest_verify(fake: Any, piped: Run) -> None:

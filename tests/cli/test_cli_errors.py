@@ -30,6 +30,7 @@ EXIT_CODES = {
     "GateError": 4,
     "UnavailableError": 5,
     "DeniedError": 5,
+    "OutOfTimeError": 5,
     "PassingError": 5,
     "ConflictError": 6,
     "AlreadyPublishedError": 6,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,16 @@ SCREENS: dict[str, tuple[str, dict[str, Any]]] = {
     "status": ("status", {"status": given.STATUS}),
     "manifest_show": ("manifest show nsde", {"manifest": api.ManifestView("nsde", given.ENTRY, 2)}),
     "manifest_show_nothing": ("manifest show nsde", {"manifest": api.ManifestView("nsde", None, 0)}),
-    "manifest_history": ("manifest history nsde", {"history": (given.OLD_ENTRY, given.ENTRY, given.ROLLBACK)}),
+    "manifest_history": (
+        "manifest history nsde",
+        {"history": (given.OLD_ENTRY, given.ENTRY, given.ROLLBACK), "pruned": {}},
+    ),
+    "manifest_history_pruned": (
+        "manifest history nsde",
+        {"history": (given.OLD_ENTRY, given.ENTRY), "pruned": {given.OLD_RUN: given.PRUNING.versions[0]}},
+    ),
+    "prune_dry_run": ("prune --dry-run", {"prune": given.PRUNING}),
+    "prune": ("prune nsde", {"prune": replace(given.PRUNING, dry_run=False)}),
     "manifest_verify": ("manifest verify nsde", {"verify": given.FINDINGS}),
     "manifest_verify_sound": ("manifest verify nsde", {"verify": ()}),
     "manifest_rollback": (

@@ -63,16 +63,18 @@ def test_lake_and_datasets_come_from_the_environment(fake: Any, piped: Run, monk
     piped("status", "nsde")
 
     assert [call[1:] for call in fake.calls] == [
-        (api.Place("/env/lake", "/env/sets"), None),
-        (api.Place("here", "there"), None),
-        (api.Place("./lake", "/env/sets"), "nsde"),
+        (api.Place("/env/lake", "/env/sets"), None, False),
+        (api.Place("here", "there"), None, False),
+        (api.Place("./lake", "/env/sets"), "nsde", False),
     ]
 
 
 @pytest.mark.parametrize(
     ("words", "answers", "call"),
     [
-        ("manifest history nsde", {"history": ()}, ("history", HERE, "nsde")),
+        ("status nsde --size", {"status": given.STATUS}, ("status", HERE, "nsde", True)),
+        ("prune", {"prune": given.PRUNING}, ("prune", HERE, None, None, False)),
+        ("prune nsde --dry-run --grace 0.5", {"prune": given.PRUNING}, ("prune", HERE, "nsde", 0.5, True)),
         ("manifest verify nsde", {"verify": ()}, ("verify", HERE, "nsde")),
         ("runs list", {"runs": ()}, ("runs", HERE, None, 20)),
         ("runs list nsde -n 3", {"runs": ()}, ("runs", HERE, "nsde", 3)),
@@ -136,6 +138,7 @@ COMMANDS = (
     "lineage",
     "path",
     "doctor",
+    "prune",
     *(f"manifest {name}" for name in ("show", "history", "verify", "rollback")),
     *(f"runs {name}" for name in ("list", "show", "resume")),
     *(f"dataset {name}" for name in ("list", "show", "validate", "schema")),

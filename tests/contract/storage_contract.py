@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -94,6 +95,15 @@ class StorageContract:
         assert list(storage.list("manifests/nsde")) == []
         storage.create("manifests/nsde.json", b"{}")
         assert list(storage.list("manifests/nsde")) == []
+
+    def test_list_says_when_a_file_was_last_written(self, storage: Storage) -> None:
+        before = time.time()
+        storage.replace("a/state.json", b"1")
+        (first,) = storage.list("a")
+        storage.replace("a/state.json", b"2")
+        (second,) = storage.list("a")
+        # to the second: S3 tells no fractions
+        assert before - 2 <= first.modified <= second.modified <= time.time() + 2
 
     def test_delete_removes_one_file_and_nothing_else(self, storage: Storage) -> None:
         storage.create("silver/run=1/part-0", b"0")

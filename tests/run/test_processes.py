@@ -69,10 +69,21 @@ def test_a_killed_run_leaves_nothing_visible_and_the_next_one_publishes(tmp_path
     (run,) = ask(lake, "runs", "list")["runs"]
     assert (run["outcome"], run["error"]["code"]) == ("failed", "dead")
     assert not (lake / "manifests").exists()
+    (workspace,) = (lake / ".work").glob("nsde-*")
+    left = ask(lake, "prune", "--dry-run")
+    assert f".work/{workspace.name}/" in [file["path"] for file in left["files"]]
+    assert {file["path"].split("/")[0] for file in left["young"]} <= {"raw", "bronze"}
     process = start(lake, source)
     process.communicate(timeout=60)
     assert process.returncode == 0
-    assert ask(lake, "manifest", "verify", "nsde")["ok"] is True
+    assert ask(lake, "manifest", "verify", "nsde")["findings"] == []
+    closed = (lake / "lineage" / "nsde" / f"{run['run_id']}.ndjson").read_text().splitlines()
+    assert [json.loads(event)["eventType"] for event in closed] == ["START", "FAIL"]
+    assert json.loads((lake / "runs" / "nsde" / f"{run['run_id']}.json").read_text())["error"]["code"] == "dead"
+    ask(lake, "prune", "--grace", "0")
+    assert not workspace.exists()
+    assert not list((lake / "bronze" / "nsde").glob(f"run={run['run_id']}"))
+    assert ask(lake, "manifest", "verify", "nsde")["findings"] == []
 
 
 def test_two_runs_of_one_source_publish_it_once(tmp_path: Path) -> None:

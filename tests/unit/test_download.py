@@ -210,14 +210,27 @@ def test_a_failure_that_passes_is_waited_out(site: FaultServer, get: Fetching, s
     assert is_whole(get(site.url("/f", *[Answer(status=status, body=b"")] * 4, Answer(), file=FILE)))
 
 
-def test_retry_after_is_kept_to_within_bounds(site: FaultServer, get: Fetching) -> None:
+def test_a_site_that_asks_for_time_gets_it(site: FaultServer, get: Fetching) -> None:
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=5), usegmt=True)
-    waits = ["3", "86400", soon, "Wed, 21 Oct 2015 07:28:00 GMT", "-1", "soon", "9" * 400]
+    waits = ["3", soon, "Wed, 21 Oct 2015 07:28:00 GMT", "-1", "soon", "1.5", "9" * 400]
     answers = [Answer(status=429, headers={"Retry-After": wait}) for wait in waits]
-    get(site.url("/f", *answers, Answer(), file=FILE), attempts=9, max_backoff_seconds=9, backoff_seconds=0.01)
-    assert get.naps[:2] == [3, 9]
-    assert 3 < get.naps[2] <= 5
-    assert max(get.naps[3:]) < 1
+    get(site.url("/f", *answers, Answer(), file=FILE), attempts=9, max_backoff_seconds=1, backoff_seconds=0.01)
+    assert get.naps[0] == 3
+    assert 3 < get.naps[1] <= 5
+    assert max(get.naps[2:]) < 1
+
+
+@pytest.mark.parametrize("days", [1, 20_000])
+@pytest.mark.parametrize("dated", [False, True])
+def test_a_site_that_asks_for_more_time_than_a_run_has_is_not_waited_for(
+    site: FaultServer, get: Fetching, dated: bool, days: int
+) -> None:
+    until = format_datetime(datetime.now(UTC) + timedelta(days=days), usegmt=True)
+    busy = Answer(status=429, headers={"Retry-After": until if dated else f"{days * 86_400}"})
+    with pytest.raises(UnavailableError, match=r"429 Too Many Requests, and not to ask again for [0-9]+ s") as caught:
+        get(site.url("/f", busy, file=FILE), total_seconds=3600)
+    assert caught.value.hint.startswith("run again after 20")
+    assert (get.naps, len(site.requests)) == ([], 1)
 
 
 @pytest.mark.parametrize(("status", "hint"), [(401, "key"), (403, "User-Agent"), (404, "moved"), (410, "withdrawn")])

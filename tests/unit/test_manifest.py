@@ -120,7 +120,7 @@ def test_keys_of_a_newer_writer_of_the_same_format_are_ignored(storage: LocalSto
             "it says it is entry 3 of nsde, its name says otherwise",
         ),
         (lambda file: edit(file.parent, file.name, dataset="x"), "it says it is entry 2 of x, its name says otherwise"),
-        (lambda file: edit(file.parent, file.name, tables=7), "tables: Input should be a valid tuple"),
+        (lambda file: edit(file.parent, file.name, tables=7), "tables: Input should be a valid array"),
         (
             lambda file: edit(file.parent, file.name, tables=[{"name": "t", "path": "../x", "rows": 0, "files": []}]),
             "it lists a file outside the lake: '../x'",

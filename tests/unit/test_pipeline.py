@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from configs import a_config, accepted
 
-from pharmaetl.pipeline import Fetch, Gate, Publish, SkipIfUnchanged, SparkJob, Unpack, steps_for
+from pharmaetl.pipeline import (
+    Crawl,
+    Fetch,
+    Gate,
+    Publish,
+    SkipIfUnchanged,
+    SparkJob,
+    Unpack,
+    local_steps_for,
+    steps_for,
+)
 from pharmaetl.run_options import RunOptions
 
 
@@ -32,6 +42,19 @@ def test_jobs_without_a_name_are_called_after_the_dataset() -> None:
         ("bronze", "codes-bronze-etl"),
         ("silver", "codes-silver-etl"),
     ]
+
+
+def test_a_crawler_that_is_named_comes_after_publishing_and_only_where_there_are_crawlers() -> None:
+    config = accepted(a_config(bronze_crawler_name="codes-crawler"))
+
+    assert steps_for(config)[-2:] == (Publish(), Crawl("codes-crawler"))
+    assert local_steps_for(config) == steps_for(config)[:-1]
+
+
+def test_a_config_that_names_no_crawler_has_no_crawl() -> None:
+    config = accepted(a_config())
+
+    assert steps_for(config) == local_steps_for(config)
 
 
 def test_the_same_config_gives_the_same_steps() -> None:

@@ -82,6 +82,18 @@ def test_a_loop_is_refused(site: FaultServer, tmp_path: Path) -> None:
         "http://[64:ff9b::a9fe:a9fe]/latest/meta-data/",
         "http://[fd00:ec2::254]/latest/meta-data/",
         "http://168.63.129.16/",
+        "http://100.100.100.200/latest/meta-data/",
+        "http://100.64.0.1/",
+        "http://224.0.0.1/",
+        "http://[2002:7f00:1::]:{port}/",
+        "http://[2001:0:7f00:1::]:{port}/",
+        "http://[64:ff9b:1::7f00:1]:{port}/",
+        "http://[fe80::1%25lo]:{port}/",
+        "http://[::]:{port}/",
+        "http://127.0.0.1.:{port}/",
+        "http://LOCALHOST.:{port}/",
+        "http://017700000001:{port}/",
+        "http://0:{port}/",
         "https://10.0.0.1/",
     ],
 )
@@ -89,10 +101,12 @@ def test_a_redirect_into_a_private_network_is_refused_and_not_tried(
     site: FaultServer, tmp_path: Path, location: str
 ) -> None:
     with FaultServer() as inner:
+        sent = location.format(port=inner.port).encode().decode("latin-1")
         with pytest.raises(RefusedError, match="private network") as caught:
-            fetch(site.url("/f", to(location.format(port=inner.port))), tmp_path)
+            fetch(site.url("/f", to(sent)), tmp_path)
         assert inner.requests == []
     assert caught.value.exit_code == 4
+    assert "--allow-private-hosts" in caught.value.hint
 
 
 def test_a_name_that_stands_for_a_private_address_is_refused(
@@ -133,14 +147,28 @@ def test_a_redirect_out_of_http_is_refused(site: FaultServer, tmp_path: Path, lo
         fetch(site.url("/f", to(location)), tmp_path)
 
 
-@pytest.mark.parametrize("location", ["http://[::1", "http://host:99999999/", "http://a..b\x7f:x/"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://[::1",
+        "http://host:99999999/",
+        "http://a..b\x7f:x/",
+        "http://①②⑦.⓪.⓪.①:{port}/",
+        "http://127。0。0。1:{port}/",
+        "http://127.0.0.1:{port}\\@[::1]:x/",
+    ],
+)
 def test_a_redirect_that_cannot_be_read_is_refused(site: FaultServer, tmp_path: Path, location: str) -> None:
-    with pytest.raises(RefusedError):
-        fetch(site.url("/f", to(location)), tmp_path)
+    with FaultServer() as inner:
+        sent = location.format(port=inner.port).encode().decode("latin-1")
+        with pytest.raises(RefusedError):
+            fetch(site.url("/f", to(sent)), tmp_path)
+        assert inner.requests == []
 
 
 def redirected(current: str, location: str) -> str:
-    return addresses.redirected(current, location, first=current, allow_private_hosts=False)
+    book = addresses.AddressBook(current, allow_private_hosts=False)
+    return addresses.redirected(current, location, first=current, book=book, allow_private_hosts=False)
 
 
 def test_encryption_may_be_gained_but_not_lost() -> None:
@@ -186,6 +214,8 @@ def test_a_site_is_a_host_and_a_port(one: str, other: str, same: bool) -> None:
         ("255.255.255.255", True),
         ("0.0.0.0", True),
         ("192.0.2.1", True),
+        ("192.0.0.192", True),
+        ("100.100.100.200", True),
         ("2606:4700:4700::1111", False),
         ("::", True),
         ("::1", True),
@@ -201,6 +231,12 @@ def test_a_site_is_a_host_and_a_port(one: str, other: str, same: bool) -> None:
         ("64:ff9b:1::808:808", True),
         ("2002:a00:1::", True),
         ("2001:0:a00:1::", True),
+        ("2001:0:808:808::", True),
+        ("2a00::5efe:7f00:1", True),
+        ("2a00::200:5efe:7f00:1", True),
+        ("2002:a9fe:a9fe::", True),
+        ("64:ff9b:1::a9fe:a9fe", True),
+        ("3fff::1", True),
     ],
 )
 def test_only_public_addresses_are_public(address: str, private: bool) -> None:

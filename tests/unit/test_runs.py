@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from publishing import RUN_A, RUN_B, RUN_C, RUN_D, no_flush, record
+from publishing import RUN_A, RUN_B, RUN_C, RUN_D, no_flush, publish, record
 
 from pharmaetl.errors import CorruptLogError, NotStoredError, UsageError
 from pharmaetl.lake import runs
 from pharmaetl.lake.local_storage import LocalStorage
+from pharmaetl.lake.process import process_name
 
 
 @pytest.fixture
@@ -102,8 +103,8 @@ def test_a_broken_record_does_not_hide_the_others(storage: LocalStorage, caplog:
 
 
 def test_a_running_process_is_alive() -> None:
-    assert not runs.is_dead(record(RUN_A, process=runs.process_name()))
-    assert runs.process_name() == f"{socket.gethostname()}:{os.getpid()}"
+    assert not runs.is_dead(record(RUN_A, process=process_name()))
+    assert process_name() == f"{socket.gethostname()}:{os.getpid()}"
 
 
 def test_a_killed_process_is_dead_even_before_its_parent_asked() -> None:
@@ -137,3 +138,34 @@ def test_of_many_that_claim_an_id_at_once_one_gets_it(storage: LocalStorage) -> 
         won = list(pool.map(lambda worker: runs.claim(storage, record(RUN_A, reason=f"worker {worker}")), range(32)))
     assert won.count(True) == 1
     assert runs.read(storage, "nsde", RUN_A).reason == f"worker {won.index(True)}"
+
+
+def test_runs_of_one_second_are_ordered_by_when_they_ended(storage: LocalStorage) -> None:
+    first, second, third = (f"20261120T030000Z-{suffix}" for suffix in ("cccccccc", "aaaaaaaa", "bbbbbbbb"))
+    for number, run_id in enumerate([first, second, third]):
+        runs.save(storage, record(run_id))
+        os.utime(Path(storage.root, f"runs/nsde/{run_id}.json"), (0, 1000 + number / 10))
+    runs.save(storage, record(RUN_B))
+    assert [found.run_id for found in runs.recent(storage, None, 10)] == [RUN_B, third, second, first]
+
+
+def test_a_dead_run_ends_as_failed_or_as_published_where_the_log_says_so(storage: LocalStorage) -> None:
+    gone = f"{socket.gethostname()}:999999999"
+    dead = record(RUN_A, process=gone)
+
+    ended = runs.as_ended(storage, dead)
+    entry = publish(storage, RUN_A)
+    published = runs.as_ended(storage, dead)
+
+    assert (ended.outcome, ended.error and ended.error.code) == ("failed", "dead")
+    assert ended.reason == f"died without a word: process {gone} is gone"
+    assert (published.outcome, published.version, published.error) == ("published", "2026-11-20", None)
+    assert published.reason == f"published as entry 1, then died without a word: process {gone} is gone"
+    assert published.source == entry.source
+    assert runs.as_ended(storage, record(RUN_B)) == record(RUN_B)
+
+
+def test_a_damaged_log_does_not_hide_that_a_run_is_dead(storage: LocalStorage) -> None:
+    publish(storage, RUN_A)
+    Path(storage.root, "manifests/nsde/00000001.json").write_text(f"{{ {RUN_A}")
+    assert runs.as_ended(storage, record(RUN_A, process=f"{socket.gethostname()}:999999999")).outcome == "failed"

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import copy
+import dataclasses
+import json
 import logging
+import os
+import pickle
 import socket
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
 from fault_server import Answer, FaultServer, File
@@ -20,10 +28,134 @@ ENCODED = "0f8fad5b-d9cb-469f%2Fa165%2670867728950e"
 
 
 def test_a_placeholder_is_filled_in_and_hidden_from_then_on() -> None:
-    url = secret.resolve("https://uts.example/download?file=a.zip&apiKey=${FAKE_KEY}", {"FAKE_KEY": f" {KEY}\n"})
+    url = secret.resolve(
+        "https://uts.example/download?file=a.zip&apiKey=${FAKE_KEY}", {"FAKE_KEY": f" {KEY}\n"}
+    ).reveal()
     assert url == f"https://uts.example/download?file=a.zip&apiKey={ENCODED}"
     assert secret.redact(f"GET {url} failed") == "GET https://uts.example/download?file=a.zip&apiKey=${FAKE_KEY} failed"
     assert secret.redact(f"wrong key {KEY}") == "wrong key ${FAKE_KEY}"
+
+
+def test_a_secret_is_shown_by_nothing_that_shows_things(caplog: pytest.LogCaptureFixture) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Holder:
+        url: secret.Secret
+
+    held = secret.Secret("https://h.example/?k=tell-nobody", "https://h.example/?k=${K}")
+    logging.getLogger("any").warning("asked %s, %r", held, {"url": held})
+    error = ValueError(held, Holder(held))
+    shown = [
+        str(held),
+        repr(held),
+        f"{held:>60}",
+        f"{held!r}",
+        repr(Holder(held)),
+        str(error),
+        repr(error),
+    ]
+    shown += [
+        repr(dataclasses.asdict(Holder(held))),
+        repr(copy.deepcopy([held])),
+        caplog.text,
+        repr(vars(Holder(held))),
+    ]
+    shown += traceback.format_exception(error)
+    assert not any("tell-nobody" in text for text in shown)
+    assert held.reveal() == "https://h.example/?k=tell-nobody"
+    assert str(held) == "https://h.example/?k=${K}"
+
+
+@pytest.mark.parametrize("write", [pickle.dumps, json.dumps, lambda held: "".join([held]), bytes])
+def test_a_secret_is_written_down_by_nothing(write: Callable[[object], object]) -> None:
+    with pytest.raises(TypeError):
+        write(secret.Secret("tell-nobody"))
+
+
+def test_two_secrets_are_equal_where_their_values_are() -> None:
+    assert secret.Secret("a", "x") == secret.Secret("a", "y") != secret.Secret("b", "x")
+    assert len({secret.Secret("a", "x"), secret.Secret("a", "y")}) == 1
+
+
+SPELLINGS = {
+    "upper case": str.upper,
+    "swapped case": str.swapcase,
+    "percent-encoded": lambda text: quote(text, safe=""),
+    "percent-encoded twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "lower-case percent": lambda text: quote(text, safe="").lower(),
+    "plus for space": quote_plus,
+    "in JSON": json.dumps,
+    "as a repr": repr,
+    "hex": lambda text: text.encode().hex(),
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64 after one byte": lambda text: base64.b64encode(b"x" + text.encode()).decode(),
+    "base64 after two bytes": lambda text: base64.b64encode(b"me" + text.encode() + b"!").decode(),
+    "base64 for URLs": lambda text: base64.urlsafe_b64encode(b"me:" + text.encode()).decode(),
+    "a group of it": lambda text: text.partition("/")[2][:11],
+}
+
+
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS.keys())
+def test_every_spelling_of_a_secret_is_hidden(spell: Callable[[str], str]) -> None:
+    value = 'q7>?\xff"Ab\\ 9/Zw81kk20LmN&'
+    secret.resolve("https://h.example/?key=${FAKE_SPELT}", {"FAKE_SPELT": value})
+    shown = secret.redact(f"it was {spell(value)} once")
+    assert "${FAKE_SPELT}" in shown
+    assert len(shown) < len("it was ${FAKE_SPELT} once") + 8
+
+
+def test_a_short_secret_is_hidden_as_it_is_and_no_word_that_only_looks_like_it() -> None:
+    secret.resolve("https://h.example/${FAKE_TINY}", {"FAKE_TINY": "Zq7"})
+    assert secret.redact("Zq7 zq7 ZQ7") == "${FAKE_TINY} zq7 ZQ7"
+
+
+def test_a_key_that_was_typed_into_the_url_is_hidden_from_then_on() -> None:
+    secret.resolve("https://h.example/x?apiKey=typed%2Fin-by-hand", {})
+    assert secret.redact("no such key: typed/in-by-hand") == "no such key: ***"
+
+
+def test_a_password_in_front_of_the_host_is_encoded() -> None:
+    env = {"FAKE_WHO": "me@home", "FAKE_PASS": "p/a:s?s"}
+    url = secret.resolve("https://${FAKE_WHO}:${FAKE_PASS}@h.example/x", env)
+    assert url.reveal() == "https://me%40home:p%2Fa%3As%3Fs@h.example/x"
+
+
+@pytest.mark.parametrize(
+    ("url", "held"),
+    [
+        ("https://me:pw@h.example/x", True),
+        ("https://me@h.example/x", True),
+        ("https://${ME}:pw@h.example/x", True),
+        ("https://${ME}:${PW}@h.example/x", False),
+        ("https://h.example/@x?mail=me@h.example", False),
+    ],
+)
+def test_only_placeholders_may_stand_in_front_of_the_host(url: str, held: bool) -> None:
+    assert secret.holds_userinfo(url) is held
+
+
+def test_children_get_the_environment_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"UMLS_API_KEY": "a", "GITHUB_TOKEN": "b", "PWD": "/here", "PLAIN": "c", "AWS_SECRET_ACCESS_KEY": "d"}
+    for name, value in {**given, "ALIAS": "tell-nobody-3"}.items():
+        monkeypatch.setenv(name, value)
+    secret.resolve("https://h.example/${ALIAS}", os.environ)
+    kept = {"PWD", "PLAIN", "AWS_SECRET_ACCESS_KEY"}
+    assert {*given, "ALIAS"} & secret.environment_for_children().keys() == kept
+    with secret.hidden_from_children():
+        assert {*given, "ALIAS"} & os.environ.keys() == kept
+    assert os.environ["UMLS_API_KEY"] == "a"
+
+
+def test_a_log_record_is_redacted_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    secret.resolve("https://h.example/?key=${FAKE_LOGGED}", {"FAKE_LOGGED": "tell-nobody-4"})
+    logger, rule = logging.getLogger("chatty"), secret.RedactingFilter()
+    logger.addFilter(rule)
+    try:
+        raise ValueError("GET /?key=tell-nobody-4")
+    except ValueError:
+        logger.exception("no answer to %s", "tell-nobody-4")
+    logger.removeFilter(rule)
+    assert "tell-nobody" not in caplog.text
+    assert caplog.text.count("${FAKE_LOGGED}") == 3
 
 
 def test_a_secret_that_starts_with_another_is_hidden_whole() -> None:
@@ -32,7 +164,8 @@ def test_a_secret_that_starts_with_another_is_hidden_whole() -> None:
 
 
 def test_a_placeholder_in_front_of_the_query_is_taken_as_it_is() -> None:
-    assert secret.resolve("${FAKE_SITE}/x", {"FAKE_SITE": "https://mirror.example/a"}) == "https://mirror.example/a/x"
+    url = secret.resolve("${FAKE_SITE}/x", {"FAKE_SITE": "https://mirror.example/a"})
+    assert url.reveal() == "https://mirror.example/a/x"
 
 
 @pytest.mark.parametrize("env", [{}, {"FAKE_KEY": ""}, {"FAKE_KEY": " \n"}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,13 @@ def test_a_published_dataset_shows_its_version_rows_and_age(lake: LocalStorage, 
         age_hours=10.5,
         stale=False,
         last_run=None,
+        bytes=2701,
     )
 
 
 def test_a_dataset_that_was_never_published_is_neither_fresh_nor_stale(lake: LocalStorage, tmp_path: Path) -> None:
     assert nsde(lake, tmp_path, "2026-11-20T13:29:00Z") == DatasetStatus(
-        "nsde", None, None, None, None, None, None, None, None
+        "nsde", None, None, None, None, None, None, None, None, 0
     )
 
 
@@ -143,3 +145,52 @@ def test_a_time_that_is_none_is_a_damaged_log(lake: LocalStorage, tmp_path: Path
         nsde(lake, tmp_path, "2026-11-20T04:00:00Z")
 
     assert raised.value.reason == f"{ENTRY}: published_at: 'yesterday' is no time"
+
+
+def test_sizes_count_every_file_of_a_dataset_and_of_the_lake(lake: LocalStorage, tmp_path: Path) -> None:
+    for path, size in [
+        ("raw/nsde/sha256=1/source.json", 1),
+        ("bronze/nsde/run=1/part-0.parquet", 20),
+        ("manifests/cder/pruned/notes.txt", 300),
+        (".work/nsde-0123456789ab/source", 4000),
+        ("README", 50_000),
+    ]:
+        lake.create(path, b"x" * size)
+
+    found = status(lake, catalog(tmp_path, nsde={}, cder={}), None)
+
+    assert [(one.dataset, one.bytes) for one in found.datasets] == [("cder", 300), ("nsde", 21)]
+    assert found.bytes == 54_321
+
+
+def test_a_very_large_lake_is_counted_only_when_asked(
+    lake: LocalStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = catalog(tmp_path, nsde={})
+    for number in range(4):
+        lake.create(f"raw/nsde/{number}", b"x")
+    monkeypatch.setattr("pharmaetl.status.COUNTED_FILES", 3)
+
+    assert (status(lake, known, None).bytes, status(lake, known, None).datasets[0].bytes) == (None, None)
+    assert (status(lake, known, None, measure=True).bytes) == 4
+
+
+def test_a_record_that_can_not_be_read_is_told_of_once(
+    lake: LocalStorage, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    published(lake, "2026-11-20T03:00:00Z", tmp_path)
+    lake.create(f"runs/nsde/{RUN_B}.json", b"")
+
+    nsde(lake, tmp_path, "2026-11-20T04:00:00Z")
+
+    assert caplog.text.count("can't be read") == 1
+
+
+def test_of_runs_that_began_in_one_second_the_last_to_end_is_the_last(lake: LocalStorage, tmp_path: Path) -> None:
+    earlier, later = "20261120T030000Z-ffffffff", "20261120T030000Z-00000000"
+    for run_id, outcome in [(earlier, "failed"), (later, "skipped")]:
+        runs.save(lake, record(run_id, outcome=outcome))
+    os.utime(tmp_path / "lake" / f"runs/nsde/{earlier}.json", (1000, 1000.25))
+    os.utime(tmp_path / "lake" / f"runs/nsde/{later}.json", (1000, 1000.5))
+
+    assert nsde(lake, tmp_path, "2026-11-20T04:00:00Z").last_run == LastRun(later, "skipped")

@@ -35,7 +35,7 @@ def test_percent_signs_of_a_file_url_are_decoded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("s3://bucket/prefix", "a lake on S3 can't be opened"),
+        ("ftp://host/lake", "a lake can't be on ftp://"),
         ("https://user:secret@example.org/lake", "a lake can't be on https://"),
         ("file://host/share", "names no file on this machine"),
         ("", "the lake has no path"),

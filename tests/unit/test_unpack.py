@@ -207,9 +207,31 @@ def test_a_character_across_two_chunks_is_whole(tmp_path: Path) -> None:
     assert text_of(tmp_path, served).path.read_bytes() == served
     torn = b"x" * (megabyte - 1) + b"\xc3" + b"y" * megabyte + b"\xa9"
     assert text_of(tmp_path, torn).path.read_bytes() == torn.decode("cp1252").encode()
-    late = b"x" * (megabyte - 1) + b"\xc3\xa9" + b"y" * megabyte + b"\x92"
+    late = b"x" * (megabyte - 1) + b"\xc3\xa9" + b"y" * megabyte + b"\x92\x92"
     text = text_of(tmp_path, late)
     assert (text.encoding, text.path.read_bytes()) == ("cp1252", late.decode("cp1252").encode())
+
+
+@pytest.mark.parametrize(
+    ("served", "encoding"),
+    [
+        ("née €".encode() + b" \x92 \xc3(", "utf-8"),
+        (b"\xef\xbb\xbfid\nab\x92 \xff\n", "utf-8"),
+        ("née".encode() + b" \x92 \x93", "cp1252"),
+        ("née".encode() + b" \xe4\x94", "cp1252"),
+        (b"id\nab\x92", "cp1252"),
+    ],
+)
+def test_utf8_damaged_in_places_is_told_from_windows_1252(served: bytes, encoding: str, tmp_path: Path) -> None:
+    text = text_of(tmp_path, served)
+    assert text.encoding == encoding
+    as_is = served.removeprefix(b"\xef\xbb\xbf")
+    assert text.path.read_bytes() == (as_is if encoding == "utf-8" else served.decode("cp1252").encode())
+
+
+def test_an_undecodable_byte_is_named_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(SourceFormatError, match=r"line 200001: byte 400006 \(0x92\) is not utf-8"):
+        text_of(tmp_path, b"x\n" * 200_000 + b"abcdef\x92\nx\n", "utf-8")
 
 
 def test_progress_counts_the_bytes_of_the_member(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +14,8 @@ from pharmaetl.cli.views.runs import verdict
 if TYPE_CHECKING:
     from pharmaetl.api import DatasetStatus, LakeStatus, LineageNode, LineageView, ManifestView
     from pharmaetl.lake.documents import LogEntry
-    from pharmaetl.lake.integrity import Finding
+    from pharmaetl.lake.finding import Finding
+    from pharmaetl.lake.pruned import Pruned
 
 
 _TABLES = ("bronze", "silver", "quarantine")
@@ -29,8 +30,9 @@ def status(lake: LakeStatus) -> Screen:
         Column("rows", right=True),
         Column("quality"),
         Column("age"),
+        Column("size", right=True, drop=1),
         Column("last run"),
-        Column("run", drop=1),
+        Column("run", drop=2),
     )
     rows = tuple(
         (
@@ -39,6 +41,7 @@ def status(lake: LakeStatus) -> Screen:
             dataset.rows,
             toned(dataset.quality),
             _age(dataset),
+            quantities.size(dataset.bytes),
             toned(dataset.last_run.outcome if dataset.last_run else None),
             dataset.last_run.run_id if dataset.last_run else None,
         )
@@ -46,7 +49,10 @@ def status(lake: LakeStatus) -> Screen:
     )
     unpublished = [dataset.dataset for dataset in lake.datasets if dataset.published_run_id is None]
     follow_up = f"run {unpublished[0]}" if unpublished else ""
-    return Screen(asdict(lake), (Facts((("lake", lake.lake),)), Table(columns, rows, "no datasets")), follow_up)
+    facts: tuple[tuple[str, Value], ...] = (("lake", lake.lake),)
+    if lake.bytes is not None:
+        facts += (("size", quantities.size(lake.bytes)),)
+    return Screen(asdict(lake), (Facts(facts), Table(columns, rows, "no datasets")), follow_up)
 
 
 def _age(dataset: DatasetStatus) -> Value:
@@ -95,8 +101,8 @@ def _entry_facts(entry: LogEntry, entries: int) -> Facts:
     return Facts(tuple((name, value) for name, value in pairs if value))
 
 
-def history(dataset: str, entries: Sequence[LogEntry]) -> Screen:
-    """The publish log of a dataset."""
+def history(dataset: str, entries: Sequence[LogEntry], pruned: Mapping[str, Pruned]) -> Screen:
+    """The publish log of a dataset, and which of its versions have no files any more."""
     columns = (
         Column("entry", right=True),
         Column("action"),
@@ -104,6 +110,7 @@ def history(dataset: str, entries: Sequence[LogEntry]) -> Screen:
         Column("published at", drop=2),
         Column("rows", right=True),
         Column("quality", drop=1),
+        *([Column("files")] if pruned else []),
         Column("reason", wrap=True, drop=3),
     )
     rows = tuple(
@@ -114,11 +121,14 @@ def history(dataset: str, entries: Sequence[LogEntry]) -> Screen:
             quantities.moment(entry.published_at),
             sum(table.rows for table in entry.tables),
             toned(entry.quality.verdict),
+            *([Toned("pruned", "dim") if entry.run_id in pruned else "there"] if pruned else []),
             entry.reason,
         )
         for entry in entries
     )
-    data = {"dataset": dataset, "entries": [entry_data(entry) for entry in entries]}
+    given_up = {run_id: found.pruned_at for run_id, found in pruned.items()}
+    listed = [entry_data(entry) | {"pruned_at": given_up.get(entry.run_id)} for entry in entries]
+    data = {"dataset": dataset, "entries": listed}
     return Screen(data, (Table(columns, rows, f"nothing published of {dataset} yet"),))
 
 

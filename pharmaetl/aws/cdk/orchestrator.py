@@ -1,0 +1,66 @@
+"""The stack of one dataset: its functions, jobs, state machine, schedules and alarms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from pharmaetl.aws import packaging
+from pharmaetl.aws.cdk import acknowledged
+from pharmaetl.aws.cdk.arns import Shared
+from pharmaetl.aws.cdk.functions import Functions
+from pharmaetl.aws.cdk.jobs import Jobs
+from pharmaetl.aws.cdk.machine import Machine
+from pharmaetl.aws.cdk.policies import Grants
+from pharmaetl.aws.cdk.settings import Settings
+from pharmaetl.aws.cdk.watching import Watching
+from pharmaetl.aws.deployment import CODE_TAG
+from pharmaetl.aws.naming import DatasetNames
+from pharmaetl.catalog import Dataset
+
+_KEY = "LakeKeyArn"
+
+
+class OrchestratorStack(cdk.Stack):
+    """Everything that one dataset has for itself; it needs the base stack, and no other dataset's."""
+
+    def __init__(
+        self, scope: Construct, dataset: Dataset, settings: Settings, build: Path, libraries: Path | None
+    ) -> None:
+        names = DatasetNames(dataset.config, settings.prefix)
+        super().__init__(
+            scope,
+            names.stack,
+            stack_name=names.stack,
+            description=f"pharmaetl: {dataset.name}, from its source to what is published",
+            tags={CODE_TAG: dataset.code_sha256},
+            # the command line checks the bootstrap's version itself, and no template depends on it
+            synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+            analytics_reporting=False,
+        )
+        cdk.CfnParameter(
+            self,
+            _KEY,
+            type="AWS::SSM::Parameter::Value<String>",
+            default=settings.key_parameter,
+            description="Systems Manager parameter with the ARN of the lake's key, which the base stack keeps",
+        )
+        grants = Grants(names, Shared(settings), {"Ref": _KEY})
+        archive = assets.Asset(self, "FunctionsCode", path=str(packaging.function_archive(dataset, build, libraries)))
+        library = assets.Asset(self, "JobsLibrary", path=str(packaging.job_library(dataset, build)))
+        scripts = {
+            layer: assets.Asset(self, f"{layer.capitalize()}Script", path=str(packaging.job_script(layer)))
+            for layer in ("bronze", "silver")
+        }
+        functions = Functions(self, names, grants, archive, settings.reserved_concurrency)
+        Jobs(self, names, grants, library, scripts)
+        Machine(self, names, grants, functions)
+        Watching(self, names, grants)
+        acknowledged.in_orchestrator(self)
+        if libraries is None:
+            self.template_options.metadata = {"pharmaetl": packaging.UNBUNDLED}
+        cdk.Tags.of(self).add("dataset", dataset.name)
+        cdk.Tags.of(self).add("organization", dataset.organization)

@@ -1,0 +1,172 @@
+"""The Glue jobs: every table of one layer, in one session, from the job document that the run has left.
+
+Arguments, all of them text. Bronze: --raw_path --jobs_path --bronze_path --run_id; silver: --bronze_path (with the
+attempt to read) --silver_path --jobs_path --run_id. Glue itself adds --JOB_RUN_ID, which names the attempt; a start by
+hand may give --attempt.
+
+A job writes below `<layer>_path/attempt=<id>/<table>` and nowhere else, so that two attempts of one run never meet, and
+last of all `report/`: one line of JSON with what was counted, without which the attempt counts for nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from pharmaetl.errors import ConfigError, ConflictError
+from pharmaetl.spark import conditions, jobs, session
+from pharmaetl.spark.spec import TableSpec
+
+ARGUMENTS = {
+    "bronze": ("raw_path", "jobs_path", "bronze_path", "run_id"),
+    "silver": ("bronze_path", "silver_path", "jobs_path", "run_id"),
+}
+
+_OF_WHOLE_TABLES = frozenset({"DistinctValuesCount", "DistinctCountChange"})
+"""Rules about repeated values of which no single row could be shown."""
+
+
+def main(layer: str) -> None:
+    """Run a layer's job with this process's arguments, on the session that Glue or a local Spark gives."""
+    spark = SparkSession.builder.appName(f"pharmaetl {layer}").getOrCreate()
+    try:
+        run(session.configure(spark), layer, sys.argv)
+    finally:
+        spark.stop()
+
+
+def run(spark: SparkSession, layer: str, argv: Sequence[str]) -> str:
+    """Run a layer's job; returns where the attempt has written. ConflictError for a document of another run."""
+    begun = time.monotonic()
+    given = arguments(layer, argv)
+    document = _document(spark, given["jobs_path"])
+    if document["run_id"] != given["run_id"] or document["raw_path"] != given.get("raw_path", document["raw_path"]):
+        raise ConflictError(f"{given['jobs_path']} is of run {document['run_id']}, not of {given['run_id']}")
+    target = f"{given[f'{layer}_path']}/attempt={given['attempt']}"
+    report = _LAYERS[layer](spark, document, given, target)
+    seconds = round(time.monotonic() - begun, 3)
+    known = {"run_id": given["run_id"], "attempt": given["attempt"], "spark": spark.version, "seconds": seconds}
+    _write_report(spark, f"{target}/report", {**known, **report})
+    return target
+
+
+def arguments(layer: str, argv: Sequence[str]) -> dict[str, str]:
+    """The job's arguments by name, with `attempt`; read by Glue's own function where that is installed."""
+    names = ARGUMENTS[layer]
+    own = argparse.ArgumentParser(allow_abbrev=False)
+    own.add_argument("--attempt")
+    own.add_argument("--JOB_RUN_ID")
+    found, rest = own.parse_known_args(list(argv[1:]))
+    attempt = found.JOB_RUN_ID or found.attempt or f"local-{uuid.uuid4().hex}"
+    try:
+        from awsglue.utils import getResolvedOptions
+    except ImportError:
+        parser = argparse.ArgumentParser(allow_abbrev=False)
+        for name in names:
+            parser.add_argument(f"--{name}", required=True)
+        options = vars(parser.parse_known_args(rest)[0])
+    else:
+        options = getResolvedOptions([argv[0], *rest], list(names))
+    return {**{name: str(options[name]).rstrip("/") for name in names}, "attempt": attempt}
+
+
+def _bronze(spark: SparkSession, document: dict[str, Any], given: dict[str, str], target: str) -> dict[str, Any]:
+    for table in document["tables"]:
+        job = jobs.BronzeJob(
+            records_path=table["records_path"],
+            bronze_path=f"{target}/{table['name']}",
+            run_id=given["run_id"],
+            names=tuple(table["names"]),
+            rows=table["rows"],
+            source_sha256=document["source_sha256"],
+            source_file=table["source_file"],
+            line_breaks=table["line_breaks"],
+        )
+        jobs.bronze(spark, job)
+    return {"tables": {table["name"]: {"rows": table["rows"]} for table in document["tables"]}}
+
+
+def _silver(spark: SparkSession, document: dict[str, Any], given: dict[str, str], target: str) -> dict[str, Any]:
+    _refuse_unsound(spark, document)
+    tables = {}
+    for table in document["tables"]:
+        place = f"{target}/{table['name']}"
+        job = jobs.SilverJob(
+            bronze_path=f"{given['bronze_path']}/{table['name']}",
+            silver_path=f"{place}/silver",
+            problems_path=f"{place}/problems",
+            quarantine_path=f"{place}/quarantine",
+            run_id=given["run_id"],
+            rows=table["rows"],
+            source_sha256=document["source_sha256"],
+            source_file=table["source_file"],
+            table=TableSpec.from_json(table["spec"]),
+            rejects_path=table["rejects_path"],
+            transforms_path=document["transforms"],
+        )
+        tables[table["name"]] = jobs.silver(spark, job)
+    _measure_together(spark, document, tables, target)
+    return {"bronze_path": given["bronze_path"], "tables": tables}
+
+
+_LAYERS = {"bronze": _bronze, "silver": _silver}
+
+
+def _measure_together(spark: SparkSession, document: dict[str, Any], tables: dict[str, Any], target: str) -> None:
+    """What lies between tables, and rows that break rules: the gate has no engine to ask for them later."""
+    specs = {table["name"]: TableSpec.from_json(table["spec"]) for table in document["tables"]}
+    written = {
+        name: jobs.Written(f"{target}/{name}/silver", specs[name], counts["rows"]) for name, counts in tables.items()
+    }
+    orphans = jobs.orphans_of_all(spark, list(written.values()))
+    for name, counts in tables.items():
+        counts["references"] = orphans[name]
+        counts["samples"] = {
+            str(index): jobs.sample(spark, written[name].path, specs[name], index, _parent(written, specs[name], index))
+            for index in _broken(specs[name], counts)
+        }
+
+
+def _broken(table: TableSpec, counts: dict[str, Any]) -> list[int]:
+    """Indexes of the rules that some rows break; which of them the gate minds, it decides later."""
+    found = []
+    for index, rule in enumerate(table.rules):
+        row, key, parent = (counts[kind].get(str(index), {}) for kind in ("rules", "keys", "references"))
+        repeated = key.get("rows") if rule.rule not in _OF_WHOLE_TABLES else 0
+        if row.get("broken") or repeated or parent.get("broken"):
+            found.append(index)
+    return found
+
+
+def _parent(written: dict[str, jobs.Written], table: TableSpec, index: int) -> str | None:
+    parent = table.rules[index].parent
+    return written[parent].path if parent in written else None
+
+
+def _refuse_unsound(spark: SparkSession, document: dict[str, Any]) -> None:
+    """SQL of a rule that the engine refuses is a mistake in the config: it is named before anything is computed."""
+    for table in document["tables"]:
+        spec = TableSpec.from_json(table["spec"])
+        if any(rule.where or rule.condition for rule in spec.rules):
+            for index, key, reason in conditions.refused(spark, spec):
+                rule = f"rule {index + 1} ({spec.rules[index].rule}), {key}"
+                raise ConfigError(f"{document['dataset']}: table {spec.name}, {rule}: the engine refuses it: {reason}")
+
+
+def _document(spark: SparkSession, path: str) -> dict[str, Any]:
+    """A JSON document on one line, read by the engine, which knows every storage that it works on."""
+    found: dict[str, Any] = json.loads("".join(row.value for row in spark.read.text(path).collect()))
+    return found
+
+
+def _write_report(spark: SparkSession, path: str, report: dict[str, Any]) -> None:
+    line = spark.range(1).select(F.lit(json.dumps(report)).alias("value"))
+    line.coalesce(1).write.text(path)

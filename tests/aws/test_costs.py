@@ -1,0 +1,43 @@
+"""What a run costs: workers, units, seconds and the price, with the sums of the documentation."""
+
+from __future__ import annotations
+
+import pytest
+
+from pharmaetl.aws import costs
+from pharmaetl.catalog import Dataset, shipped
+from pharmaetl.lake.documents import RunRecord, Source, StepResult
+
+NSDE = Dataset(shipped() / "fda" / "nsde").config
+
+
+def record(bronze: float, silver: float, *, process: str = "arn:aws:states:x", outcome: str = "published") -> RunRecord:
+    return RunRecord.model_validate({
+        "dataset": "nsde", "run_id": "r", "outcome": outcome, "source": Source(url="u"), "started_at": "",
+        "process": process,
+        "steps": (StepResult(name="bronze", outcome="done", seconds=bronze),
+                  StepResult(name="silver", outcome="done", seconds=silver)),
+    })  # fmt: skip
+
+
+def test_ten_small_workers_cost_four_dollars_forty_an_hour() -> None:
+    assert costs.dollars(10, 1, 3600) == pytest.approx(4.40)
+    assert costs.estimate(NSDE, ()).jobs[0].dollars_an_hour == pytest.approx(4.40)
+
+
+def test_a_short_job_is_charged_for_a_minute() -> None:
+    assert costs.dollars(10, 1, 3) == pytest.approx(10 / 60 * 0.44)
+
+
+def test_past_runs_on_aws_decide_and_local_or_failed_ones_do_not() -> None:
+    past = [
+        record(100, 200), record(120, 240), record(110, 220), record(1, 1, process="laptop:17"),
+        record(9000, 9000, outcome="failed"),
+    ]  # fmt: skip
+
+    cost = costs.estimate(NSDE, past)
+
+    assert [job.seconds for job in cost.jobs] == [110, 220]
+    assert cost.past_runs == 3
+    assert cost.dollars == pytest.approx(10 * 330 / 3600 * 0.44)
+    assert cost.dollars_a_month == pytest.approx(cost.dollars * 30.4)

@@ -1,0 +1,236 @@
+"""A lake on S3 from end to end: the same answers as a lake on this machine's disk, and few requests for them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from releases import DATASETS, a_place, a_release, a_row, rows, run
+from s3_servers import S3Server
+
+from pharmaetl import api, engine
+from pharmaetl.aws.s3 import S3Storage
+from pharmaetl.errors import GateError
+from pharmaetl.lake.documents import LogEntry
+from pharmaetl.local.exchange import InLake
+from pharmaetl.local.state import Run
+from pharmaetl.place import Place
+
+pytest_plugins = ["s3_fixtures"]
+pytestmark = pytest.mark.engine
+
+COLUMNS = ("item_code", "ndc11", "proprietary_name", "marketing_start_date")
+
+
+@pytest.fixture
+def place(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A lake on each server in turn."""
+    return place_on(s3_server, monkeypatch)
+
+
+@pytest.fixture
+def moto_place(moto_s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Place:
+    return place_on(moto_s3, monkeypatch)
+
+
+def place_on(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Place:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    return Place(f"s3://{server.new_bucket()}/drugs", str(DATASETS))
+
+
+def current(place: Place) -> LogEntry:
+    entry = api.manifest(place, "nsde").current
+    assert entry is not None
+    return entry
+
+
+def published_rows(place: Place, folder: Path) -> list[tuple[Any, ...]]:
+    """Rows of the current version, by the files that the manifest lists, sorted."""
+    found = []
+    for number, file in enumerate(current(place).tables[0].files):
+        place.storage.fetch(file.path, folder / f"{number}.parquet")
+        found += [tuple(row[c] for c in COLUMNS) for row in pq.read_table(folder / f"{number}.parquet").to_pylist()]
+    return sorted(found, key=str)
+
+
+def comparable(entry: LogEntry) -> Any:
+    """An entry without what differs from run to run: times, ids, and Parquet bytes that hold the run's id."""
+    shown = entry.model_dump(
+        mode="json", exclude={"commit_id", "parent", "published_at", "run_id", "version", "reason"}
+    )
+    shown["source"].pop("fetched_at")
+    for table in shown["tables"]:
+        table.pop("path")
+        table["files"] = [(file["path"].rpartition("/")[2], file["rows"]) for file in table["files"]]
+    return shown
+
+
+def test_a_lake_on_s3_publishes_what_a_local_one_does(place: Place, tmp_path: Path) -> None:
+    here = a_place(tmp_path)
+    first, second = a_release(tmp_path / "a.zip", rows(30)), a_release(tmp_path / "b.zip", [*rows(30), a_row(40)])
+    for release, options in [(first, {}), (first, {}), (first, {"force": True}), (second, {})]:
+        there, local = run(place, release, **options), run(here, release, **options)
+        assert (there.outcome, there.tables[0].rows_published if there.tables else None) == (
+            local.outcome,
+            local.tables[0].rows_published if local.tables else None,
+        )
+        assert comparable(current(place)) == comparable(current(here))
+    assert [entry.action for entry in api.history(place, "nsde")] == ["publish"] * 3
+    assert published_rows(place, tmp_path) == published_rows(here, tmp_path)
+    assert api.verify(place, "nsde") == ()
+    assert {path.partition("/")[0] for path in paths(place)} == {
+        "bronze",
+        "lineage",
+        "manifests",
+        "raw",
+        "runs",
+        "silver",
+    }
+
+
+def paths(place: Place) -> list[str]:
+    return [stored.path for stored in place.storage.list("")]
+
+
+def test_a_refused_release_leaves_the_published_one_current(moto_place: Place, tmp_path: Path) -> None:
+    run(moto_place, a_release(tmp_path / "a.zip", rows(40)))
+    before = current(moto_place)
+    with pytest.raises(GateError, match="ShrinkGuard") as refused:
+        run(moto_place, a_release(tmp_path / "b.zip", rows(3)))
+    assert current(moto_place) == before
+    record = api.run_record(moto_place, str(refused.value.run_id))
+    assert (record.outcome, record.error.code if record.error else "") == ("failed", "gate")
+    assert api.lineage(moto_place, record.run_id).root
+
+
+def test_a_rollback_and_a_resumed_run_work_on_s3(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(place, a_release(tmp_path / "a.zip", rows(30)))
+    first = current(place)
+    run(place, a_release(tmp_path / "b.zip", rows(31)))
+    back = api.rollback(place, "nsde", None, "the second one was wrong")
+    assert (back.action, back.tables) == ("rollback", first.tables)
+    with monkeypatch.context() as patch:
+        patch.setattr("pharmaetl.local.runner.local_steps.publish", _interrupted)
+        with pytest.raises(GateError) as failed:
+            run(place, a_release(tmp_path / "c.zip", rows(32)))
+    resumed = api.resume(place, str(failed.value.run_id))
+    assert (resumed.outcome, resumed.run_id) == ("published", failed.value.run_id)
+    assert [entry.action for entry in api.history(place, "nsde")] == ["publish", "publish", "rollback", "publish"]
+    assert api.verify(place, "nsde") == ()
+
+
+def _interrupted(_: object) -> None:
+    raise GateError("stopped by the test")
+
+
+def test_quarantined_rows_and_several_tables_are_on_s3(moto_place: Place, tmp_path: Path) -> None:
+    record = run(moto_place, a_release(tmp_path / "a.zip", [*rows(60), a_row(7, ndc11="not an NDC")]))
+    assert record.tables[0].rows_quarantined == 1
+    (refused,) = moto_place.storage.list("quarantine/nsde")
+    moto_place.storage.fetch(refused.path, tmp_path / "refused.parquet")
+    assert pq.read_metadata(tmp_path / "refused.parquet").num_rows == 1
+
+
+@contextmanager
+def counted(place: Place) -> Iterator[Counter[str]]:
+    """The requests that are sent, by operation."""
+    seen: Counter[str] = Counter()
+
+    def note(model: Any, **_: Any) -> None:
+        seen[model.name] += 1
+
+    assert isinstance(place.storage, S3Storage)
+    events = place.storage.client.meta.events
+    events.register("before-call.s3", note)
+    yield seen
+    events.unregister("before-call.s3", note)
+
+
+def test_looking_at_a_lake_takes_a_listing_and_a_read_however_long_the_log_is(
+    moto_place: Place, tmp_path: Path
+) -> None:
+    release = a_release(tmp_path / "a.zip", rows(30))
+    for _ in range(3):
+        run(moto_place, release, force=True)
+    for look in [
+        lambda: api.manifest(moto_place, "nsde"),
+        lambda: api.paths(moto_place, "nsde"),
+        lambda: api.quality(moto_place, "nsde"),
+    ]:
+        with counted(moto_place) as seen:
+            look()
+        assert seen == {"ListObjectsV2": 1, "GetObject": 1}
+
+
+def test_a_run_with_nothing_new_takes_few_requests(moto_place: Place, tmp_path: Path) -> None:
+    release = a_release(tmp_path / "a.zip", rows(30))
+    for _ in range(3):
+        run(moto_place, release, force=True)
+    with counted(moto_place) as seen:
+        assert run(moto_place, release).outcome == "skipped"
+    assert sum(seen.values()) <= 20
+    assert seen["PutObject"] <= 4
+
+
+def test_a_published_file_is_downloaded_once_for_the_audit(moto_place: Place, tmp_path: Path) -> None:
+    asked: list[str] = []
+    assert isinstance(moto_place.storage, S3Storage)
+    moto_place.storage.client.meta.events.register(
+        "before-call.s3.GetObject", lambda params, **_: asked.append(params["url_path"])
+    )
+    run(moto_place, a_release(tmp_path / "a.zip", rows(30)))
+    assert [url.rpartition("/")[2] for url in asked if url.endswith(".parquet")] == ["part-00000.parquet"]
+
+
+def test_no_secret_of_aws_is_in_anything_that_a_run_writes(moto_place: Place, tmp_path: Path) -> None:
+    run(moto_place, a_release(tmp_path / "a.zip", rows(30)))
+    for path in paths(moto_place):
+        assert b"canary-secret-of-tests" not in moto_place.storage.read(path)
+
+
+def test_an_engine_elsewhere_reads_and_writes_s3_by_itself(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a cluster does it, with the embedded engine in its place, which knows s3a:// too."""
+
+    def in_lake(state: Run) -> InLake:
+        assert isinstance(state.storage, S3Storage)
+        return InLake(state, state.storage)
+
+    for module in ["layers", "quality"]:
+        monkeypatch.setattr(f"pharmaetl.local.{module}.exchange_of", in_lake)
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    record = run(place, a_release(tmp_path / "a.zip", [*rows(60), a_row(7, ndc11="not an NDC")]))
+    assert (record.tables[0].rows_published, record.tables[0].rows_quarantined) == (60, 1)
+    assert len(published_rows(place, tmp_path)) == 60
+    assert api.verify(place, "nsde") == ()
+    assert not list(place.storage.list(".work"))
+
+
+def test_a_spark_that_can_not_reach_s3_says_what_to_add(moto_place: Place, tmp_path: Path) -> None:
+    if engine.find_java() is None:
+        pytest.skip("no Java")
+    words = ["run", "nsde", "--source", str(a_release(tmp_path / "a.zip", rows(3))), "--lake", moto_place.lake]
+    words += ["--datasets", str(DATASETS), "--master", "local-cluster[1,1,1024]"]
+    # a process of its own: pyspark holds a process to the first kind of engine that it used
+    command = [sys.executable, "-m", "pharmaetl", *words]
+    ended = subprocess.run(command, env=without_spark(), capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 3, ended.stderr
+    assert "error: this Spark has no s3a file system, so the cluster can't reach a lake on S3" in ended.stderr
+    assert "org.apache.hadoop:hadoop-aws:3." in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def without_spark() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
