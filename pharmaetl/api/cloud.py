@@ -144,14 +144,14 @@ def cloud_doctor(place: Place) -> tuple[Diagnosis, ...]:
     return doctor.doctor(Account.of_environment(), place)
 
 
-def deploy(place: Place, datasets: Sequence[str], *, approve: bool) -> list[str]:
+def deploy(place: Place, datasets: Sequence[str], context: Sequence[str] = (), *, approve: bool) -> list[str]:
     """Deploy the base stack and those of datasets (all where none is named) with the CDK; the stacks' names."""
     from pharmaetl.aws import deployment
     from pharmaetl.aws.account import Account
 
     prefix = Account.of_environment().prefix
     stacks = deployment.stacks_for(place.catalog, datasets, prefix)
-    deployment.deploy(deployment.deploy_command(stacks, prefix, approve=approve), place.datasets)
+    deployment.deploy(deployment.deploy_command(stacks, prefix, context, approve=approve), place.datasets)
     return stacks
 
 

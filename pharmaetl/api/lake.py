@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pharmaetl import status as lake_status
-from pharmaetl.errors import PharmaetlError, UsageError
+from pharmaetl.api import catalogue
+from pharmaetl.errors import UsageError
 from pharmaetl.lake import layout
 from pharmaetl.lake import manifest as publish_log
 from pharmaetl.lake import pruned as pruned_versions
@@ -25,8 +25,6 @@ from pharmaetl.status import LakeStatus
 if TYPE_CHECKING:
     from pharmaetl.doctor import Diagnosis
     from pharmaetl.lake.prune import Pruning
-
-_log = logging.getLogger(__name__)
 
 Layer = Literal["raw", "bronze", "silver"]
 
@@ -94,15 +92,7 @@ def rollback(place: Place, dataset: str, to: str | None, reason: str) -> LogEntr
     """
     found = place.catalog.find(dataset)
     entry = publish_log.rollback(place.storage, found.name, to, reason)
-    if place.storage.root.startswith("s3://"):
-        from pharmaetl.aws import glue_catalogue
-
-        try:
-            glue_catalogue.refresh(place.storage, found.config)
-        except UsageError:  # a lake without a catalogue
-            pass
-        except PharmaetlError as error:
-            _log.warning("the Glue catalogue still shows the version before: %s", error.reason)
+    catalogue.follow(place.storage, found.config)
     return entry
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pharmaetl.api import catalogue
+from pharmaetl.catalog import Dataset
 from pharmaetl.errors import ConflictError, InterruptedRunError, UsageError
 from pharmaetl.lake import runs as run_records
 from pharmaetl.lake.documents import RunRecord
@@ -21,7 +23,15 @@ def run(place: Place, dataset: str, options: RunOptions, watch: Watch | None = N
     """Run a dataset: the record of a published or skipped run. A failed one raises, with `run_id` set."""
     from pharmaetl.local import runner as local
 
-    return local.run(place.storage, place.catalog.find(dataset), options, watch or Silent())
+    found = place.catalog.find(dataset)
+    return _shown(place, found, local.run(place.storage, found, options, watch or Silent()))
+
+
+def _shown(place: Place, dataset: Dataset, record: RunRecord) -> RunRecord:
+    """The record of a run; where it published, the Glue catalogue of a lake on S3 has followed."""
+    if record.outcome == "published":
+        catalogue.follow(place.storage, dataset.config)
+    return record
 
 
 @dataclass(frozen=True)
@@ -44,14 +54,14 @@ def run_each(place: Place, names: Sequence[str], options: RunOptions, watch: Wat
     with closing(Shared()) as engines:
         for dataset in found:
             try:
-                yield Attempt(dataset.name, local.run(place.storage, dataset, options, watch or Silent(), engines))
+                record = local.run(place.storage, dataset, options, watch or Silent(), engines)
+                yield Attempt(dataset.name, _shown(place, dataset, record))
             except InterruptedRunError:
                 raise
             except Exception as error:
                 failed = run_records.recent(place.storage, dataset.name, 1)
                 run_id = getattr(error, "run_id", None)
-                record = next((record for record in failed if record.run_id == run_id), None)
-                yield Attempt(dataset.name, record, error)
+                yield Attempt(dataset.name, next((one for one in failed if one.run_id == run_id), None), error)
 
 
 def plan(place: Place, dataset: str, options: RunOptions) -> Plan:
@@ -73,4 +83,5 @@ def resume(place: Place, run_id: str, watch: Watch | None = None) -> RunRecord:
         )
     if record.outcome in {"published", "skipped"}:
         raise UsageError(f"{record.run_id} is done: {record.outcome}", hint=f"pharmaetl run {record.dataset} --force")
-    return local.resume(place.storage, place.catalog.find(record.dataset), record, watch or Silent())
+    found = place.catalog.find(record.dataset)
+    return _shown(place, found, local.resume(place.storage, found, record, watch or Silent()))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from pharmaetl.aws import workers as sizes
 from pharmaetl.config.dataset_config import DatasetConfig
 from pharmaetl.lake.documents import RunRecord
 
@@ -63,12 +64,18 @@ def dollars(workers: int, dpus: int, seconds: float) -> float:
 
 
 def estimate(config: DatasetConfig, past: Sequence[RunRecord]) -> RunCost:
-    """What a run would cost at the configured workers, from how long the jobs of past runs on AWS took."""
+    """What a run would cost, from how long the jobs of past runs on AWS took and the workers that such a source gets.
+
+    `past`: run records, newest first.
+    """
     runs = [record for record in past if record.outcome == "published" and record.process.startswith("arn:")]
     jobs = []
+    text = max((sum(member.bytes for member in record.source.members) for record in runs[:1]), default=0)
+    # as the newest run had them; before there is one, as many as the config allows
+    asked = dict(zip(LAYERS, sizes.workers(text, config), strict=True)) if runs else {}
     for layer in LAYERS:
         took = [step.seconds for record in runs for step in record.steps if step.name == layer]
         seconds = median(took) if took else None
-        dpus, workers = DPUS[config.worker_type], config.number_of_workers
+        dpus, workers = DPUS[config.worker_type], asked.get(layer, config.number_of_workers)
         jobs.append(JobCost(layer, workers, dpus, seconds, dollars(workers, dpus, seconds or 0)))
     return RunCost(tuple(jobs), len(runs), RUNS_A_MONTH[config.cadence])

@@ -97,8 +97,11 @@ def stacks_for(catalog: Catalog, chosen: Sequence[str], prefix: str) -> list[str
     return [BaseNames(prefix).stack, *(DatasetNames(catalog.find(name).config, prefix).stack for name in names)]
 
 
-def deploy_command(stacks: Sequence[str], prefix: str, *, approve: bool) -> list[str]:
-    """The CDK command line that deploys stacks; ConfigError where neither cdk nor npx is installed."""
+def deploy_command(stacks: Sequence[str], prefix: str, context: Sequence[str] = (), *, approve: bool) -> list[str]:
+    """The CDK command line that deploys stacks; ConfigError where neither cdk nor npx is installed.
+
+    `context`: KEY=VALUE of `pharmaetl.aws.cdk.settings.Settings`, such as reserved_concurrency=0.
+    """
     cdk = shutil.which("cdk")
     npx = shutil.which("npx")
     if cdk is None and npx is None:
@@ -107,6 +110,7 @@ def deploy_command(stacks: Sequence[str], prefix: str, *, approve: bool) -> list
         )
     program = [cdk] if cdk else [str(npx), "--yes", CDK_CLI]
     options = ["--app", f"{sys.executable} -m pharmaetl.aws.cdk", "--context", f"prefix={prefix}"]
+    options += [word for pair in context for word in ("--context", pair)]
     return [*program, "deploy", *stacks, *options, "--require-approval", "never" if approve else "broadening"]
 
 

@@ -87,7 +87,7 @@ def _of_job(job: dict[str, Any]) -> PharmaetlError:
     """A Glue job run that failed: its last line names the class of what it raised (AWS Glue API, JobRun)."""
     run_id, state = job.get("Id") or job.get("JobRunId") or "?", job["JobRunState"]
     message = str(job.get("ErrorMessage") or "")
-    hint = f"the log of job run {run_id} of {job.get('JobName') or '?'} says more (CloudWatch, /aws-glue/jobs/error)"
+    hint = f"job run {run_id} of {job.get('JobName') or '?'} says more in its CloudWatch logs, below /aws-glue/"
     found = _RAISED.search(message)
     kind = _class_of(found[1]) if found else None
     if found and kind:

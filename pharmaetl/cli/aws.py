@@ -21,6 +21,12 @@ Bundle = Annotated[
         help="Put the libraries into the functions' archives; left out: if pip has them or can get them.",
     ),
 ]
+Context = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE", help="CDK context, such as reserved_concurrency=0; repeatable.", show_default=False
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Run although nothing has changed.")]
 
 
@@ -38,14 +44,14 @@ def synth(session: Session, out: Out = Path("cdk.out"), bundle: Bundle = None) -
     session.show(views.written(made.files))
 
 
-def deploy(session: Session, chosen: DatasetsArgument = None, yes: Yes = False) -> None:
+def deploy(session: Session, chosen: DatasetsArgument = None, yes: Yes = False, context: Context = None) -> None:
     """Deploy the base stack and the datasets' own.
 
     All datasets where none is named. What the CDK says goes to stderr.
     """
     from pharmaetl.api import cloud
 
-    session.show(views.deployed(cloud.deploy(session.place, chosen or [], approve=yes)))
+    session.show(views.deployed(cloud.deploy(session.place, chosen or [], context or [], approve=yes)))
 
 
 def start(session: Session, dataset: DatasetArgument, force: Force = False) -> None:

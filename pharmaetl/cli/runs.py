@@ -11,6 +11,8 @@ from pharmaetl.cli.options import OptionalDataset, RunIdArgument
 from pharmaetl.cli.session import Session
 from pharmaetl.cli.views import cloud as cloud_views
 from pharmaetl.cli.views import runs as views
+from pharmaetl.errors import PharmaetlError, UsageError
+from pharmaetl.runid import is_run_id
 
 Limit = Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="At most so many.")]
 RunOrExecution = Annotated[
@@ -40,17 +42,21 @@ def resume(session: Session, run_id: RunIdArgument) -> None:
     anew with the same input.
     """
     from pharmaetl import api
+    from pharmaetl.api import cloud
     from pharmaetl.cli.progress import watching
 
-    if _is_on_aws(session, run_id):
-        from pharmaetl.api import cloud
-
-        execution = cloud.resume(session.place, run_id)
-        watch_execution(session, execution.arn, execution.name)
-        return
-    with watching(session.output) as watch:
-        record = api.resume(session.place, run_id, watch)
-    session.show(views.finished(record))
+    arn = _execution_of(session, run_id)
+    if arn is None:
+        try:
+            with watching(session.output) as watch:
+                record = api.resume(session.place, run_id, watch)
+        except UsageError as unknown:
+            arn = _execution_named(session, run_id, unknown)
+        else:
+            session.show(views.finished(record))
+            return
+    execution = cloud.resume(session.place, arn)
+    watch_execution(session, execution.arn, execution.name)
 
 
 def watch(session: Session, run_id: RunOrExecution) -> None:
@@ -72,10 +78,28 @@ def stop(session: Session, run_id: RunOrExecution, reason: Reason = "stopped by 
     session.show(cloud_views.ended(execution, f"runs resume {execution.name}"))
 
 
-def _is_on_aws(session: Session, run_id: str) -> bool:
-    """Is it the run of an execution: by its ARN, or by what its record in a lake on S3 says?"""
+def _execution_of(session: Session, run: str) -> str | None:
+    """The ARN itself, or that of a run of a lake on S3; None where it is a run of a machine, or not known there."""
     from pharmaetl import api
 
-    if run_id.startswith("arn:"):
-        return True
-    return session.place.lake.startswith("s3://") and api.run_record(session.place, run_id).process.startswith("arn:")
+    if run.startswith("arn:"):
+        return run
+    if not session.place.lake.startswith("s3://"):
+        return None
+    try:
+        process = api.run_record(session.place, run).process
+    except UsageError:
+        return None
+    return process if process.startswith("arn:") else None
+
+
+def _execution_named(session: Session, name: str, unknown: UsageError) -> str:
+    """The ARN of an execution of this name; raises what the lake said of it where there is none, or no account."""
+    from pharmaetl.api import cloud
+
+    if not is_run_id(name):
+        raise unknown
+    try:
+        return cloud.execution_of(session.place, name)
+    except PharmaetlError:
+        raise unknown from None

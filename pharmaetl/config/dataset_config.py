@@ -19,7 +19,7 @@ from pharmaetl.config.dialect import Dialect
 from pharmaetl.config.mistakes import Loc, Mistake, refuse, repeated, unknown
 from pharmaetl.config.rule import Rule, Severity
 from pharmaetl.config.table import Contract, Table
-from pharmaetl.errors import UsageError
+from pharmaetl.errors import RefusedError, UsageError
 
 __all__ = [
     "Cadence", "Column", "ColumnType", "Contract", "DataQuality", "DatasetConfig", "DatasetName", "Derivation",
@@ -98,6 +98,10 @@ class DatasetConfig(Model):
         default_factory=dict, description="other source URLs of the same files, chosen with --edition"
     )
     release_date: ReleaseDate | None = Field(default=None, description="the source's own date, in the name of a member")
+    source_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None,
+        description="the only bytes that are accepted, but for editions: others are refused",
+    )
     max_bytes: Annotated[int, Field(gt=0)] = Field(
         default=4 * 1024**3, description="largest source file that is accepted"
     )
@@ -147,6 +151,14 @@ class DatasetConfig(Model):
             known = ", ".join(self.editions) or "none"
             raise UsageError(f"{self.dataset} has no edition {edition!r}", hint=f"editions in its config: {known}")
         return self.editions[edition]
+
+    def refuse_other_bytes(self, sha256: str, edition: str | None) -> None:
+        """RefusedError where the config pins the source to a hash, and this is another one."""
+        if edition is None and self.source_sha256 not in {None, sha256}:
+            raise RefusedError(
+                f"the source's sha256 is {sha256}, and the config pins {self.source_sha256}",
+                hint=f"if the new bytes are meant, change or drop source_sha256 in the config of {self.dataset}",
+            )
 
     @model_validator(mode="after")
     def _tables_agree(self) -> Self:

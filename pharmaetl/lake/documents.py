@@ -111,6 +111,8 @@ class LogEntry(Document):
     commit_id: str
     parent: str | None
     """commit_id of the entry before; None for the first."""
+    parent_sha256: str | None = None
+    """Hash of the entry before as it is stored, so that none can change unseen; None for the first, and in old logs."""
     action: Literal["publish", "rollback"]
     run_id: str
     version: str

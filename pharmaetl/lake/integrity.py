@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from pharmaetl.errors import CorruptLogError, LocalIOError, NotStoredError
 from pharmaetl.lake import documentfile, layout, pruned, publishlog, rawfiles
@@ -102,6 +103,7 @@ def _log_findings(storage: Storage, dataset: str, log: Sequence[LogEntry]) -> It
     """What is wrong between entries, or with what an entry says about itself."""
     for path, problem in publishlog.chain_problems(log):
         yield Finding(path, problem, "error", _FROM_BACKUP)
+    yield from _changed_entries(storage, dataset, log)
     for run_id, times in Counter(entry.run_id for entry in log if entry.action == "publish").items():
         if times > 1:
             problem = f"run {run_id} was published {times} times"
@@ -115,6 +117,15 @@ def _log_findings(storage: Storage, dataset: str, log: Sequence[LogEntry]) -> It
         is_pruned = stored.path.startswith(f"{layout.pruned_dir(dataset)}/")
         if publishlog.sequence_of(dataset, stored.path) is None and not is_pruned:
             yield Finding(stored.path, "no log entry has such a name", "warning", "delete it: no reader looks at it")
+
+
+def _changed_entries(storage: Storage, dataset: str, log: Sequence[LogEntry]) -> Iterator[Finding]:
+    """Entries that are not, byte for byte, what the next one was published on top of."""
+    for before, after in pairwise(log):
+        follows = after.sequence == before.sequence + 1
+        if follows and after.parent_sha256 not in {None, publishlog.sha256_of(storage, dataset, before.sequence)}:
+            problem = f"its content has changed: entry {after.sequence} knows another sha256"
+            yield Finding(layout.log_entry(dataset, before.sequence), problem, "error", _FROM_BACKUP)
 
 
 def _file_findings(storage: Storage, log: Sequence[LogEntry], *, deep: bool) -> Iterator[Finding]:

@@ -143,6 +143,7 @@ def rebuild_state(storage: Storage, dataset: str) -> LogEntry | None:
 
 def _append(storage: Storage, entry: LogEntry) -> LogEntry:
     """Create the entry, then refresh what is derived from it: a failure there is no failure of the commit."""
+    entry = entry.model_copy(update={"parent_sha256": publishlog.sha256_of(storage, entry.dataset, entry.sequence - 1)})
     _create(storage, entry)
     try:
         rebuild_state(storage, entry.dataset)

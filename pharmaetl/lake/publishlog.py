@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
+from pharmaetl import hashing
 from pharmaetl.errors import CorruptLogError, NotStoredError
 from pharmaetl.lake import documentfile, layout
 from pharmaetl.lake.documents import LogEntry
@@ -73,6 +74,11 @@ def published(storage: Storage, dataset: str, *, upto: int, limit: int) -> tuple
 def read(storage: Storage, dataset: str, sequence: int) -> LogEntry:
     """One entry. Raises CorruptLogError where it is missing, unreadable, or another than its name says."""
     return _parsed(dataset, sequence, _bytes(storage, dataset, sequence))
+
+
+def sha256_of(storage: Storage, dataset: str, sequence: int) -> str | None:
+    """Hash of an entry as it is stored; None for the entry before the first one."""
+    return hashing.of_bytes(_bytes(storage, dataset, sequence)) if sequence else None
 
 
 def sequences(storage: Storage, dataset: str) -> list[int]:

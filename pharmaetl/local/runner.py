@@ -134,6 +134,7 @@ def execute(state: Run, step: LocalStep) -> Stop | None:
     match step:
         case Fetch():
             local_steps.fetch(state)
+            state.dataset.config.refuse_other_bytes(state.source_sha256, state.options.edition)
             recording.claim(state)
         case SkipIfUnchanged():
             return local_steps.skip_if_unchanged(state)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -19,6 +18,7 @@ LINE, RUN_ID, SOURCE_SHA256, SOURCE_FILE, RECORD_HASH = (
     "meta_source_file",
     "record_hash",
 )
+FINDINGS = "meta_findings"
 _SERVED, _WHY, _TWIN = "meta_served_", "meta_why_", "meta_twin"
 _REFUSED = "refused"
 _FINDING = frozenset({"rule", "column", "value", "raw"})
@@ -49,22 +49,25 @@ def complete(bronze_rows: DataFrame, table: TableSpec) -> DataFrame:
 
 
 def judged(bronze_rows: DataFrame, table: TableSpec) -> DataFrame:
-    """Silver's typed columns beside bronze's text, with what is wrong with each value.
+    """Silver's typed columns, with what is wrong with each row: meta_line, meta_findings (0x1E between them, or '').
 
-    Columns: the business columns, typed · meta_line · meta_served_<name>, as served · meta_why_<name>, the rule that a
-    value breaks, or null.
+    Whoever needs it more than once writes it to a file and reads that: to an engine each use of an expression is new
+    work, and these are the dear ones.
     """
     names = [name for name in bronze_rows.columns if not name.startswith("meta_")]
     served = [F.col(name).alias(_SERVED + name) for name in names]
     # tidied in a select of its own, so that what is computed from a value doesn't tidy it anew at each mention
     tidied = bronze_rows.select(*[tidy(name).alias(name) for name in names], F.col(LINE), *served)
     whys = [(column.name, unreadable(column)) for column in table.columns]
-    return tidied.select(
+    explained = tidied.select(
         *[typed(column).alias(column.name) for column in table.columns],
         F.col(LINE),
         *[_SERVED + name for name in names],
         *[why.alias(_WHY + name) for name, why in whys if why is not None],
     )
+    found = _findings(table)
+    texts = F.concat_ws(NULL_MARKER, *[finding.text() for finding in found]) if found else F.lit("")
+    return explained.select(*table.names, LINE, texts.alias(FINDINGS))
 
 
 @dataclass(frozen=True)
@@ -101,39 +104,44 @@ def _nothing() -> Column:
     return F.lit(None).cast("string")
 
 
-def accepted(judged_rows: DataFrame, table: TableSpec) -> DataFrame:
-    """The rows that silver publishes, exact duplicates still among them: business columns and meta_line."""
-    refusing = [finding.rule.isNull() for finding in _findings(table) if finding.refuses]
-    kept = judged_rows.where(reduce(lambda a, b: a & b, refusing)) if refusing else judged_rows
-    return kept.select(*table.names, LINE)
+def accepted(judged_rows: DataFrame) -> DataFrame:
+    """The rows that silver publishes, exact duplicates still among them."""
+    return judged_rows.where(F.coalesce(_first()[2], F.lit("")) != _REFUSED).drop(FINDINGS)
 
 
-def problems(judged_rows: DataFrame, table: TableSpec) -> DataFrame:
-    """The rows that something is wrong with, refused or not: meta_line, findings (0x1E between them), served.
+def findings_by_rule(judged_rows: DataFrame) -> DataFrame:
+    """How often each rule was broken: rule, column, refused (text), rows, line (the first one).
 
-    Whoever needs more than this reads it back from a file first: to the engine each use of an expression is new work.
+    What is wrong with a row that is refused for something else is not counted: none of its values is published.
     """
-    found = _findings(table)
-    served = [F.col(name).alias(name[len(_SERVED) :]) for name in judged_rows.columns if name.startswith(_SERVED)]
-    findings = F.concat_ws(NULL_MARKER, *[finding.text() for finding in found]) if found else F.lit("")
-    rows = judged_rows.select(F.col(LINE), findings.alias("findings"), F.struct(*served).alias("served"))
-    return rows.where("findings != ''")
-
-
-def findings_by_rule(problem_rows: DataFrame) -> DataFrame:
-    """How often each rule was broken: rule, column, refused (text), rows, line (the first one)."""
-    each = problem_rows.select(F.explode(F.split("findings", NULL_MARKER)).alias("finding"), LINE)
+    found = judged_rows.where(F.col(FINDINGS) != "")
+    split = F.explode(F.split(FINDINGS, NULL_MARKER)).alias("finding")
+    each = found.select(split, LINE, _first()[2].alias("row_refused"))
     parts = F.split("finding", FIELD_SEPARATOR)
-    named = each.select(parts[0].alias("rule"), parts[1].alias("column"), parts[2].alias("refused"), LINE)
-    return named.groupBy("rule", "column", "refused").agg(F.count(LINE).alias("rows"), F.min(LINE).alias("line"))
+    named = each.select(
+        parts[0].alias("rule"), parts[1].alias("column"), parts[2].alias("refused"), LINE, "row_refused"
+    )
+    counted = named.where(F.col("refused") == F.col("row_refused"))
+    return counted.groupBy("rule", "column", "refused").agg(F.count(LINE).alias("rows"), F.min(LINE).alias("line"))
 
 
-def refused(problem_rows: DataFrame) -> DataFrame:
-    """The problem rows that stay out of silver, with rule, column and value of their first finding."""
-    # the cast changes nothing but Sail's mind: its split takes no result of its substring_index
-    first = F.split(F.substring_index("findings", NULL_MARKER, 1).cast("string"), FIELD_SEPARATOR)
+def refused(judged_rows: DataFrame, bronze_rows: DataFrame) -> DataFrame:
+    """The rows that stay out of silver, with rule, column and value of their first finding, and as served.
+
+    `bronze_rows`: those that were judged; a line of the source names one.
+    """
+    first = _first()
     parts = [first[0].alias("rule"), first[1].alias("column"), first[3].alias("value")]
-    return problem_rows.where(first[2] == _REFUSED).select(LINE, *parts, "served")
+    out = judged_rows.where(F.col(FINDINGS) != "").where(first[2] == _REFUSED).select(LINE, *parts)
+    names = [name for name in bronze_rows.columns if not name.startswith("meta_")]
+    served = bronze_rows.select(F.col(LINE), F.struct(*names).alias("served"))
+    return served.join(F.broadcast(out), LINE, "inner").select(LINE, "rule", "column", "value", "served")
+
+
+def _first() -> Column:
+    """The parts of a row's first finding; findings that refuse stand before others."""
+    # the cast changes nothing but Sail's mind: its split takes no result of its substring_index
+    return F.split(F.substring_index(FINDINGS, NULL_MARKER, 1).cast("string"), FIELD_SEPARATOR)
 
 
 def quarantine(refused_rows: DataFrame) -> DataFrame:
@@ -158,9 +166,9 @@ def with_origin(rows: DataFrame, *, run_id: str, source_sha256: str, source_file
     return rows.select("*", *[F.lit(value).alias(name) for name, value in origin])
 
 
-def with_twins(rows: DataFrame, names: tuple[str, ...]) -> DataFrame:
-    """A 64-bit hash of the business columns, which equal rows share. Unequal ones may, too: it says where to look."""
-    return rows.withColumn(_TWIN, F.xxhash64(*names))
+def with_twins(rows: DataFrame) -> DataFrame:
+    """A 64-bit hash of record_hash, which equal rows share. Unequal ones may, too: it says where to look."""
+    return rows.withColumn(_TWIN, F.xxhash64(RECORD_HASH))
 
 
 def twins(rows: DataFrame) -> DataFrame:

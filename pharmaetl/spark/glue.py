@@ -102,7 +102,7 @@ def _silver(spark: SparkSession, document: dict[str, Any], given: dict[str, str]
         job = jobs.SilverJob(
             bronze_path=f"{given['bronze_path']}/{table['name']}",
             silver_path=f"{place}/silver",
-            problems_path=f"{place}/problems",
+            judged_path=f"{place}/judged",
             quarantine_path=f"{place}/quarantine",
             run_id=given["run_id"],
             rows=table["rows"],

@@ -13,7 +13,6 @@ from pyspark.sql import DataFrame, SparkSession
 from pharmaetl.errors import EngineError
 from pharmaetl.spark import frames, measures, references
 from pharmaetl.spark.columns import FIELD_SEPARATOR
-from pharmaetl.spark.refusals import AnalysisException
 from pharmaetl.spark.spec import TableSpec
 
 WHOLE_FILE_ROWS = 200_000
@@ -41,7 +40,8 @@ class SilverJob:
 
     bronze_path: str
     silver_path: str
-    problems_path: str
+    judged_path: str
+    """Where the typed rows are kept until silver is written."""
     quarantine_path: str
     run_id: str
     rows: int
@@ -81,14 +81,12 @@ def silver(session: SparkSession, job: SilverJob) -> dict[str, Any]:
 
     rows_refused, rows_duplicate · findings, a list of {rule, column, refused, rows, line} · schema.
     """
+    bronze_rows = frames.complete(session.read.parquet(job.bronze_path), job.table)
+    judged = _judged(session, job, bronze_rows)
+    findings, refused = _quarantine(session, job, judged, bronze_rows)
+    rows, job = _accepted(job, judged, refused)
     table = job.table
-    judged = frames.judged(frames.complete(session.read.parquet(job.bronze_path), table), table)
-    findings, refused = _quarantine(session, job, judged)
-    rows = _transformed(frames.accepted(judged, table), job)
-    if job.transforms_path is not None:
-        table = table.kept(rows.columns)
-        job = replace(job, table=table)
-    rows = frames.with_twins(frames.with_record_hash(rows, table.hashed), table.hashed)
+    rows = frames.with_twins(rows)
     doubled = frames.twins(rows)
     duplicates = 0
     if doubled.limit(1).collect():
@@ -154,14 +152,32 @@ def _measured(session: SparkSession, job: SilverJob, kept: int) -> dict[str, Any
     return counts
 
 
-def _quarantine(session: SparkSession, job: SilverJob, judged: DataFrame) -> tuple[list[dict[str, Any]], int]:
-    """Find the rows with problems once, write them aside, and count and pick from there."""
-    found = frames.problems(judged, job.table)
-    found.write.parquet(job.problems_path)
-    found = _read_back(session, job.problems_path, found)
-    counted = (_finding(row.asDict()) for row in frames.findings_by_rule(found).collect())
+def _judged(session: SparkSession, job: SilverJob, bronze_rows: DataFrame) -> DataFrame:
+    """Every row with its typed values and what is wrong with it, worked out once and read back from a file."""
+    judged = frames.judged(bronze_rows, job.table)
+    if job.transforms_path is None:
+        judged = frames.with_record_hash(judged, job.table.hashed)
+    judged.write.option("compression", "snappy").parquet(job.judged_path)
+    return session.read.schema(judged.schema).parquet(job.judged_path)
+
+
+def _accepted(job: SilverJob, judged: DataFrame, refused: int) -> tuple[DataFrame, SilverJob]:
+    """The rows to publish with their record_hash, and the job for the columns that the dataset's transform has kept."""
+    rows = frames.accepted(judged) if refused else judged.drop(frames.FINDINGS)
+    if job.transforms_path is None:
+        return rows, job
+    rows = _transformed(rows, job)
+    table = job.table.kept(rows.columns)
+    return frames.with_record_hash(rows, table.hashed), replace(job, table=table)
+
+
+def _quarantine(
+    session: SparkSession, job: SilverJob, judged: DataFrame, bronze_rows: DataFrame
+) -> tuple[list[dict[str, Any]], int]:
+    """Count what is wrong by rule, and write the rows that are refused aside; returns both counts."""
+    counted = (_finding(row.asDict()) for row in frames.findings_by_rule(judged).collect())
     findings = sorted(counted, key=lambda finding: (finding["rule"], finding["column"]))
-    refused_rows = frames.refused(found)
+    refused_rows = frames.refused(judged, bronze_rows)
     refused = int(refused_rows.count()) if any(finding["refused"] for finding in findings) else 0
     if refused or job.rejects_path is not None:
         rows = frames.quarantine(refused_rows)
@@ -170,14 +186,6 @@ def _quarantine(session: SparkSession, job: SilverJob, judged: DataFrame) -> tup
         rows = frames.with_origin(rows, run_id=job.run_id, source_sha256=job.source_sha256, source_file=job.source_file)
         rows.coalesce(1).write.option("compression", "zstd").parquet(job.quarantine_path)
     return findings, refused
-
-
-def _read_back(session: SparkSession, path: str, written: DataFrame) -> DataFrame:
-    """What was written, from its files. Sail writes none for an empty frame, so the schema is the frame's."""
-    try:
-        return session.read.schema(written.schema).parquet(path)
-    except AnalysisException:
-        return session.createDataFrame([], written.schema)
 
 
 def _finding(row: dict[str, Any]) -> dict[str, Any]:

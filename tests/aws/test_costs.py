@@ -6,7 +6,7 @@ import pytest
 
 from pharmaetl.aws import costs
 from pharmaetl.catalog import Dataset, shipped
-from pharmaetl.lake.documents import RunRecord, Source, StepResult
+from pharmaetl.lake.documents import Member, RunRecord, Source, StepResult
 
 NSDE = Dataset(shipped() / "fda" / "nsde").config
 
@@ -37,7 +37,16 @@ def test_past_runs_on_aws_decide_and_local_or_failed_ones_do_not() -> None:
 
     cost = costs.estimate(NSDE, past)
 
-    assert [job.seconds for job in cost.jobs] == [110, 220]
+    assert [(job.workers, job.seconds) for job in cost.jobs] == [(2, 110), (2, 220)]
     assert cost.past_runs == 3
-    assert cost.dollars == pytest.approx(10 * 330 / 3600 * 0.44)
+    assert cost.dollars == pytest.approx(2 * 330 / 3600 * 0.44)
     assert cost.dollars_a_month == pytest.approx(cost.dollars * 30.4)
+
+
+def test_a_large_source_has_more_workers_and_before_the_first_run_as_many_as_the_config_allows() -> None:
+    large = Source(url="u", members=(Member(name="a", bytes=3 * 1024**3, sha256=""),))
+
+    after = costs.estimate(NSDE, [record(60, 60).model_copy(update={"source": large})])
+
+    assert [job.workers for job in costs.estimate(NSDE, ()).jobs] == [10, 10]
+    assert [job.workers for job in after.jobs] == [4, 7]

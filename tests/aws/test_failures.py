@@ -74,7 +74,7 @@ def test_a_failed_job_ends_the_record_of_its_run_with_all_that_is_known(place: P
         "state": "Silver",
         "code": "engine",
         "reason": "job run jr_1 ended as FAILED: Py4JJavaError: out of memory",
-        "hint": "the log of job run jr_1 of nsde-silver-etl says more (CloudWatch, /aws-glue/jobs/error)",
+        "hint": "job run jr_1 of nsde-silver-etl says more in its CloudWatch logs, below /aws-glue/",
         "redrive": f"aws stepfunctions start-execution --state-machine-arn {MACHINE}"
         ' --input \'{"force": false, "source_url": "x"}\'',
     }

@@ -17,10 +17,7 @@ LINES_OF_A_RECORD = 50
 
 @dataclass
 class Expected:
-    """Published rows (as a multiset), refused ones by line, exact repetitions, and dates that can't be read.
-
-    Those count in rows that are refused for something else too.
-    """
+    """Published rows (as a multiset), refused ones by line, exact repetitions, and dates published as null."""
 
     published: Counter[tuple[str | date | None, ...]] = field(default_factory=Counter)
     refused: list[tuple[int, str]] = field(default_factory=list)
@@ -83,13 +80,14 @@ def judge(cells: list[str] | str, line: int, result: Expected) -> None:
         return
     values: list[str | date | None] = [cell.strip() or None for cell in cells]
     code, served = str(values[0] or ""), str(values[1] or "")
-    for place in DATES:
-        was, values[place] = values[place], day(str(values[place] or ""))
-        result.null_dates[place] += was is not None and values[place] is None
+    days = {place: day(str(values[place] or "")) for place in DATES}
     problem = rule_of(code, served)
     if problem:
         result.refused.append((line, problem))
         return
+    for place, found in days.items():
+        result.null_dates[place] += values[place] is not None and found is None
+        values[place] = found
     values[1] = eleven(code) or served or None
     row = tuple(values)
     result.repeated += row in result.published

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import zipfile
 from collections.abc import Iterator
@@ -83,6 +84,19 @@ def test_m7_more_bytes_than_the_limit_without_a_declared_length_are_refused(
     lake.with_config("nsde", max_bytes=1000)
     url = site.url("/release.zip", Answer(headers={"Content-Length": ""}), file=File(RELEASE))
     lake.refuses(url, says=r"release\.zip: larger than the 1000 bytes that max_bytes allows")
+
+
+def test_m8_bytes_that_are_not_those_the_config_pins_are_refused(lake: LakeUnderTest) -> None:
+    lake.with_config("nsde", source_sha256="0" * 64)
+    source = lake.folder / "release.zip"
+    source.write_bytes(RELEASE)
+    pinned = hashlib.sha256(RELEASE).hexdigest()
+
+    lake.refuses(source, says=f"the source's sha256 is {pinned}, and the config pins {'0' * 64}")
+
+    (config,) = lake.datasets.glob("*/nsde/config/dataset.json")
+    config.write_text(config.read_text().replace("0" * 64, pinned))
+    assert lake.run(source).code == 0
 
 
 def test_m8_a_stored_source_whose_bytes_are_not_those_of_its_hash_is_not_resumed(lake: LakeUnderTest) -> None:

@@ -76,6 +76,22 @@ def test_a_sound_lake_has_no_findings(place: api.Place) -> None:
     assert found(place) == []
 
 
+def test_every_flip_in_an_entry_of_the_log_is_found_though_it_may_stay_valid_json(place: api.Place) -> None:
+    publish(LocalStorage(Path(place.lake)), RUN_B)
+    entry = Path(place.lake, layout.log_entry("nsde", 1))
+    bits = random.Random(17).sample(range(8 * entry.stat().st_size), 200)
+
+    unseen = []
+    for bit in bits:
+        flip(entry, bit)
+        if not any(path == layout.log_entry("nsde", 1) for path, _, severity in found(place) if severity == "error"):
+            unseen.append(bit)
+        flip(entry, bit)
+
+    assert unseen == []
+    assert found(place) == []
+
+
 def test_forty_flips_of_single_bits_are_forty_findings(place: api.Place) -> None:
     publish(LocalStorage(Path(place.lake)), RUN_B)
     listed = [file.path for entry in api.history(place, "nsde") for table in entry.tables for file in table.files]

@@ -114,10 +114,17 @@ def _lifecycle() -> list[s3.CfnBucket.RuleProperty]:
         expiration_in_days=7,
         noncurrent_version_expiration=_noncurrent(1),
     )
+    # what `prune` removed, or somebody deleted by hand, can be brought back for as long
+    removed = [
+        s3.CfnBucket.RuleProperty(
+            id=f"removed-{top}", status="Enabled", prefix=f"{top}/", noncurrent_version_expiration=_noncurrent(90)
+        )
+        for top in (layout.RAW, layout.BRONZE, layout.SILVER, layout.QUARANTINE, layout.GOLD)
+    ]
     leftovers = s3.CfnBucket.RuleProperty(
         id="leftovers", status="Enabled", abort_incomplete_multipart_upload=_abort(), expired_object_delete_marker=True
     )
-    return [*colder, work, leftovers]
+    return [*colder, work, *removed, leftovers]
 
 
 def _noncurrent(days: int) -> s3.CfnBucket.NoncurrentVersionExpirationProperty:
