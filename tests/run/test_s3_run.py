@@ -67,7 +67,7 @@ def published_rows(place: Place, folder: Path) -> list[tuple[Any, ...]]:
 def comparable(entry: LogEntry) -> Any:
     """An entry without what differs from run to run: times, ids, and Parquet bytes that hold the run's id."""
     shown = entry.model_dump(
-        mode="json", exclude={"commit_id", "parent", "published_at", "run_id", "version", "reason"}
+        mode="json", exclude={"commit_id", "parent", "parent_sha256", "published_at", "run_id", "version", "reason"}
     )
     shown["source"].pop("fetched_at")
     for table in shown["tables"]:

@@ -128,6 +128,7 @@ def test_what_the_gate_asks_is_counted_on_the_written_rows(mixed: tuple[Path, di
         "5": 1,
         "6": 1,
         "7": 0,
+        "8": 1,
     }
     assert counts["findings"] == [
         {"rule": "IsComplete", "column": "item_code", "refused": True, "rows": 1, "line": 7},
