@@ -9,7 +9,9 @@ SOURCE ?=
 LAKE ?= lake
 ENGINES ?= sail spark
 
-.PHONY: run test check install install-dev clean
+BENCH ?= all
+
+.PHONY: run test check bench install install-dev clean
 
 run: install
 	$(BIN)/pharmaetl run nsde --lake "$(LAKE)" $(if $(SOURCE),--source "$(SOURCE)")
@@ -38,6 +40,10 @@ check: install-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/audit
+
+# Hours, on a machine that does nothing else; BENCH=startup, fetch, run, … takes one subject (python -m benchmarks --help).
+bench: install-dev
+	$(BIN)/python -m benchmarks $(BENCH) --write
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -39,6 +39,7 @@ class Plan:
     source: Source
     engine: str
     steps: tuple[PlannedStep, ...]
+    engine_reason: str = ""
     outcome: Literal["planned"] = "planned"
 
     def summary(self) -> dict[str, Any]:
@@ -64,6 +65,7 @@ class Plan:
             "seconds": 0.0,
             "changed": self.changed,
             "engine": self.engine,
+            "engine_reason": self.engine_reason,
         }
 
 
@@ -75,6 +77,7 @@ def plan(storage: Storage, dataset: Dataset, options: RunOptions) -> Plan:
     limits = replace(source.PROBE_LIMITS, max_bytes=dataset.config.max_bytes, allow_private_hosts=private)
     probed = source.probe(url, limits=limits, known=_known(current, url))
     changed, reason = _changed(dataset, current, probed, options.force)
+    choice = engine.choose(options.engine, options.master)
     run_id = runid.make(
         datetime.now(UTC),
         dataset=dataset.name,
@@ -94,7 +97,8 @@ def plan(storage: Storage, dataset: Dataset, options: RunOptions) -> Plan:
             etag=probed.etag,
             last_modified=probed.last_modified,
         ),
-        engine=engine.choose(options.engine, options.master).name,
+        engine=choice.name,
+        engine_reason=choice.reason,
         steps=tuple(_planned(dataset, changed, reason, options)),
     )
 

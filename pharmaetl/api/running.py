@@ -51,7 +51,7 @@ def run_each(place: Place, names: Sequence[str], options: RunOptions, watch: Wat
     from pharmaetl.local import runner as local
 
     found = [place.catalog.find(name) for name in names]
-    with closing(Shared()) as engines:
+    with closing(Shared(several=len(found) > 1)) as engines:
         for dataset in found:
             try:
                 record = local.run(place.storage, dataset, options, watch or Silent(), engines)

@@ -47,7 +47,7 @@ def _bronze(run: Run, attempts: Mapping[Layer, str]) -> None:
 
 def _silver(run: Run, attempts: Mapping[Layer, str]) -> None:
     report = _report(run, "silver", attempts["silver"])
-    wanted = handover.attempt_path(run.run_id, "bronze", attempts["bronze"])
+    wanted = handover.attempt_path(run, "bronze", attempts["bronze"])
     if not str(report.document["bronze_path"]).endswith(wanted):
         raise ConflictError(
             f"attempt {attempts['silver']} of the silver job has read {report.document['bronze_path']}, not {wanted}",
@@ -88,7 +88,7 @@ class _Report:
 
 def _report(run: Run, layer: Layer, attempt: str) -> _Report:
     """The document that an attempt wrote last; EngineError where there is none, or one of another run."""
-    folder = handover.attempt_path(run.run_id, layer, attempt)
+    folder = handover.attempt_path(run, layer, attempt)
     texts = [
         run.storage.read(stored.path).decode()
         for stored in run.storage.list(f"{folder}/report")

@@ -20,6 +20,7 @@ DPUS = {
 """Data processing units of one worker. R workers count memory-optimised units, which cost somewhat more than these."""
 RUNS_A_MONTH = {"daily": 30.4, "weekly": 4.35, "monthly": 1.0}
 LAYERS = ("bronze", "silver")
+_UNKNOWN = "as many as the config allows, until a first run says how much text there is"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class JobCost:
         """What the workers cost while they run."""
         return self.workers * self.dpus * DOLLARS_PER_DPU_HOUR
 
+    @property
+    def dpu_seconds(self) -> float:
+        """What is charged for: units times seconds, of a minute at least."""
+        return self.workers * self.dpus * max(self.seconds or 0, SHORTEST_SECONDS)
+
 
 @dataclass(frozen=True)
 class RunCost:
@@ -46,6 +52,13 @@ class RunCost:
     jobs: tuple[JobCost, ...]
     past_runs: int
     runs_a_month: float
+    why: str = ""
+    """What the numbers of workers follow from."""
+
+    @property
+    def dpu_seconds(self) -> float:
+        """One run."""
+        return sum(job.dpu_seconds for job in self.jobs)
 
     @property
     def dollars(self) -> float:
@@ -78,4 +91,9 @@ def estimate(config: DatasetConfig, past: Sequence[RunRecord]) -> RunCost:
         seconds = median(took) if took else None
         dpus, workers = DPUS[config.worker_type], asked.get(layer, config.number_of_workers)
         jobs.append(JobCost(layer, workers, dpus, seconds, dollars(workers, dpus, seconds or 0)))
-    return RunCost(tuple(jobs), len(runs), RUNS_A_MONTH[config.cadence])
+    return RunCost(tuple(jobs), len(runs), RUNS_A_MONTH[config.cadence], _why(text, config) if runs else _UNKNOWN)
+
+
+def _why(text_bytes: int, config: DatasetConfig) -> str:
+    megabytes = f"{text_bytes / 1e6:,.0f} MB"
+    return f"by the newest run's {megabytes} of text; {sizes.LEAST} at least, {config.number_of_workers} by the config"

@@ -1,4 +1,4 @@
-"""What the stages of one execution hand on to each other, below `.work/<run_id>/` of the lake.
+"""What the stages of one execution hand on to each other, below `.work/<dataset>-<run_id>/` of the lake.
 
 | path | written by | read by |
 |---|---|---|
@@ -79,26 +79,26 @@ class Handover(Document):
     silver_workers: int
 
 
-def folder(run_id: str) -> str:
-    """Where a run's unpublished files are."""
-    return f"{layout.WORK}/{run_id}"
+def folder(dataset: str, run_id: str) -> str:
+    """Where a run's unpublished files are; it begins with the dataset, whose roles reach no other one's."""
+    return f"{layout.WORK}/{dataset}-{run_id}"
 
 
-def jobs_path(run_id: str) -> str:
+def jobs_path(dataset: str, run_id: str) -> str:
     """The document that the Glue jobs work from."""
-    return f"{folder(run_id)}/jobs.json"
+    return f"{folder(dataset, run_id)}/jobs.json"
 
 
-def layer_path(run_id: str, layer: str) -> str:
+def layer_path(dataset: str, run_id: str, layer: str) -> str:
     """Where the attempts of a layer's job write."""
-    return f"{folder(run_id)}/{layer}"
+    return f"{folder(dataset, run_id)}/{layer}"
 
 
-def attempt_path(run_id: str, layer: str, attempt: str) -> str:
+def attempt_path(run: Run, layer: str, attempt: str) -> str:
     """Where one attempt of a layer's job has written; UsageError for what is no attempt's id."""
     if not _ATTEMPT.fullmatch(attempt):
         raise UsageError(f"{attempt!r} is no id of a job run", hint="Glue's look like jr_1f2e3d4c")
-    return f"{layer_path(run_id, layer)}/attempt={attempt}"
+    return f"{layer_path(run.dataset.name, run.run_id, layer)}/attempt={attempt}"
 
 
 def checked(run_id: str) -> str:
@@ -111,7 +111,7 @@ def checked(run_id: str) -> str:
 def save(run: Run, workers: tuple[int, int]) -> Handover:
     """Upload the records and the documents of a run whose source is unpacked; the handover itself comes last."""
     parts = tuple(_upload(run, part) for part in run.parts)
-    run.storage.replace(jobs_path(run.run_id), _jobs(run))
+    run.storage.replace(jobs_path(run.dataset.name, run.run_id), _jobs(run))
     handed = Handover(
         dataset=run.dataset.name,
         run_id=run.run_id,
@@ -130,13 +130,13 @@ def save(run: Run, workers: tuple[int, int]) -> Handover:
         bronze_workers=workers[0],
         silver_workers=workers[1],
     )
-    run.storage.replace(_path(run.run_id), documentfile.encode(handed))
+    run.storage.replace(_path(run.dataset.name, run.run_id), documentfile.encode(handed))
     return handed
 
 
 def read(storage: Storage, dataset: Dataset, run_id: str) -> Handover:
     """A run's handover. UsageError where there is none, ConflictError where a deployment came in between."""
-    path = _path(checked(run_id))
+    path = _path(dataset.name, checked(run_id))
     try:
         handed = documentfile.decode(Handover, path, storage.read(path))
     except NotStoredError as error:
@@ -197,7 +197,7 @@ def of_execution(storage: Storage, dataset: str, execution: str, started: dateti
 def of_records(storage: Storage, dataset: Dataset, records: tuple[RunRecord, ...]) -> Handover | None:
     """What an earlier try of the same execution handed over, if it came so far."""
     for record in reversed(records):
-        if storage.exists(_path(record.run_id)):
+        if storage.exists(_path(dataset.name, record.run_id)):
             return read(storage, dataset, record.run_id)
     return None
 
@@ -223,22 +223,22 @@ def transforms_module(dataset: str) -> str:
     return f"pharmaetl_transforms_{dataset}"
 
 
-def _path(run_id: str) -> str:
-    return f"{folder(run_id)}/handover.json"
+def _path(dataset: str, run_id: str) -> str:
+    return f"{folder(dataset, run_id)}/handover.json"
 
 
-def _records(run_id: str, table: str) -> str:
-    return f"{folder(run_id)}/records/{table}/records.txt"
+def _records(run: Run, table: str) -> str:
+    return f"{folder(run.dataset.name, run.run_id)}/records/{table}/records.txt"
 
 
-def _rejects(run_id: str, table: str) -> str:
-    return f"{folder(run_id)}/rejects/{table}/rejects.txt"
+def _rejects(run: Run, table: str) -> str:
+    return f"{folder(run.dataset.name, run.run_id)}/rejects/{table}/rejects.txt"
 
 
 def _upload(run: Run, part: Part) -> HandedPart:
     """Put a table's records into the lake; in the document, paths are those there."""
     name, split = part.table.name, part.split
-    records, rejects = _records(run.run_id, name), _rejects(run.run_id, name)
+    records, rejects = _records(run, name), _rejects(run, name)
     run.storage.put(records, split.records)
     if split.rows_rejected:
         run.storage.put(rejects, split.rejects)
@@ -270,8 +270,8 @@ def _job(run: Run, part: Part) -> dict[str, Any]:
     return {
         "name": name,
         "source_file": part.text.member,
-        "records_path": run.storage.url(_records(run.run_id, name)),
-        "rejects_path": run.storage.url(_rejects(run.run_id, name)) if split.rows_rejected else None,
+        "records_path": run.storage.url(_records(run, name)),
+        "rejects_path": run.storage.url(_rejects(run, name)) if split.rows_rejected else None,
         "names": list(part.header.names),
         "rows": part.rows_bronze,
         "line_breaks": split.line_breaks,

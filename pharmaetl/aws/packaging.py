@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pharmaetl import cache as default_cache
 from pharmaetl import hashing
 from pharmaetl.catalog import Dataset
 from pharmaetl.config.dataset_config import DatasetConfig
@@ -108,7 +109,7 @@ def libraries(cache: Path | None = None) -> Path:
 
     The cache folder is `pharmaetl` below XDG_CACHE_HOME, else below ~/.cache.
     """
-    folder = cache or _cache()
+    folder = cache or default_cache.folder()
     digest = hashing.of_json([hashing.of_file(REQUIREMENTS), PLATFORM, PYTHON, _STRIPPED])
     archive = folder / f"lambda-{digest[:16]}.zip"
     if archive.is_file():
@@ -129,11 +130,6 @@ def libraries(cache: Path | None = None) -> Path:
             hint="XDG_CACHE_HOME names another folder; about 300 MB are needed",
         ) from error
     return archive
-
-
-def _cache() -> Path:
-    asked = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(asked) if asked else Path.home() / ".cache") / "pharmaetl"
 
 
 def _download(tree: Path) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from pharmaetl.aws.account import Account, speaking
-from pharmaetl.errors import ConfigError
+from pharmaetl.errors import ConfigError, UsageError
 from pharmaetl.secret import resolve
 
 VARIABLE = "PHARMAETL_SECRET_"
 """Followed by a placeholder's name: the environment variable with the id of the secret behind it."""
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SITE = re.compile(r"(?i)https?://[a-z0-9.-]+(?::\d+)?(?=[/?])")
 
 
 @contextmanager
@@ -33,6 +34,27 @@ def in_environment(url: str) -> Iterator[None]:
     finally:
         for name in names:
             del os.environ[name]
+
+
+def refuse_elsewhere(url: str, known: Iterable[str]) -> None:
+    """UsageError where a URL that somebody asked for has a placeholder that no known URL of the same site has.
+
+    Whoever may start a run would else have the function send its secrets, and the keys of its own role, wherever they
+    like.
+    """
+    sites = {(_site(one), name) for one in known for name in _PLACEHOLDER.findall(one)}
+    for name in re.findall(r"\$\{([^}]*)\}", url):
+        if not _site(url) or (_site(url), name) not in sites:
+            raise UsageError(
+                f"${{{name}}} in `source_url` is not for this site: the config's own URLs say what may be sent where",
+                hint="name an `edition` of the config, or a URL of the same site as that one's",
+            )
+
+
+def _site(url: str) -> str:
+    """Scheme, host and port of a URL in plain spelling, in small letters; empty for any other."""
+    found = _SITE.match(url)
+    return found[0].lower() if found else ""
 
 
 def _value(name: str, secret_id: str) -> str:

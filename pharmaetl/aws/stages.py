@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
-from pharmaetl import lineage
-from pharmaetl.aws import collecting, handover
+from pharmaetl import lineage, runid
+from pharmaetl.aws import collecting, handover, retries, secrets
 from pharmaetl.aws.deadline import Deadline
-from pharmaetl.aws.events import FetchRequest, FetchResult, PublishRequest, PublishResult
+from pharmaetl.aws.events import Asked, FetchRequest, FetchResult, PublishRequest, PublishResult
 from pharmaetl.aws.workers import workers
 from pharmaetl.catalog import Dataset
 from pharmaetl.engine import Shared
@@ -30,6 +31,9 @@ from pharmaetl.pipeline import Layer, LocalStep, SparkJob, local_steps_for
 from pharmaetl.secret import redact
 from pharmaetl.watch import Watch
 
+_LOOK_BACK = 20
+"""How many of the newest runs are looked at for some that never ended."""
+
 
 def fetch_and_hash(
     storage: Storage, dataset: Dataset, request: FetchRequest, deadline: Deadline, watch: Watch
@@ -40,7 +44,7 @@ def fetch_and_hash(
     under the same run id, and where the first one was done, returns what that returned.
     """
     started = handover.moment(request.started_at)
-    url_of(dataset, request)
+    url_of(dataset, request.input)
     options = request.input.options(dataset.name)
     earlier = handover.of_execution(storage, dataset.name, request.execution, started)
     handed = handover.of_records(storage, dataset, earlier)
@@ -63,6 +67,7 @@ def fetch_and_hash(
             run.current = manifest.current(storage, dataset.name)
             stop = _walk(run, before_bronze(dataset))
             _close_earlier(run, earlier)
+            _close_abandoned(run)
             if stop is not None:
                 recording.finish(run, "skipped", stop.reason)
                 return _unchanged(run, stop.reason)
@@ -93,10 +98,12 @@ def publish(storage: Storage, dataset: Dataset, request: PublishRequest, watch: 
             return _result("published", run.run_id, run.entry, run.why)
 
 
-def url_of(dataset: Dataset, request: FetchRequest) -> str:
+def url_of(dataset: Dataset, asked: Asked) -> str:
     """Where the source of a run is asked for, placeholders unfilled; UsageError for what its input can't mean."""
-    options = request.input.options(dataset.name)
-    return options.source or dataset.config.url_of(options.edition)
+    config, options = dataset.config, asked.options(dataset.name)
+    if options.source is not None:
+        secrets.refuse_elsewhere(options.source, [config.source_url, *config.editions.values()])
+    return options.source or config.url_of(options.edition)
 
 
 def note_on_publication(storage: Storage, dataset: Dataset, run_id: str, text: str) -> None:
@@ -138,28 +145,40 @@ def _close_earlier(run: Run, earlier: tuple[RunRecord, ...]) -> None:
     """End the records of tries that were cut off and met another source than this one."""
     for record in earlier:
         if record.run_id != run.run_id and record.outcome == "running":
-            reason = f"cut off; a later try of the same execution went on as {run.run_id}"
-            error = ErrorInfo(code="dead", reason=reason, exit_code=1)
-            ended_at = recording.now().strftime("%Y-%m-%dT%H:%M:%SZ")
-            ended = {"outcome": "failed", "reason": reason, "error": error, "ended_at": ended_at}
-            lineage.write(run.storage, closed := record.model_copy(update=ended))
-            runs.save(run.storage, closed)
+            _close(run.storage, record, f"cut off; a later try of the same execution went on as {run.run_id}")
+
+
+def _close_abandoned(run: Run) -> None:
+    """End the records of executions that were stopped or timed out as a whole: no state of theirs came to say so."""
+    longest = timedelta(seconds=retries.MACHINE_SECONDS)
+    for record in runs.readable(run.storage, run.dataset.name, _LOOK_BACK):
+        is_over = run.started - runid.started_at(record.run_id) > longest
+        if is_over and record.outcome == "running" and ":execution:" in record.process:
+            _close(run.storage, record, f"its execution ended without a word: {record.process}")
+
+
+def _close(storage: Storage, record: RunRecord, reason: str) -> None:
+    error = ErrorInfo(code="dead", reason=reason, exit_code=1)
+    ended_at = recording.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    ended = {"outcome": "failed", "reason": reason, "error": error, "ended_at": ended_at}
+    lineage.write(storage, closed := record.model_copy(update=ended))
+    runs.save(storage, closed)
 
 
 def _changed(storage: Storage, handed: handover.Handover) -> FetchResult:
-    run_id = handed.run_id
+    dataset, run_id = handed.dataset, handed.run_id
     sha256 = handed.source.sha256 or ""
     return FetchResult(
-        dataset=handed.dataset,
+        dataset=dataset,
         run_id=run_id,
         changed=True,
         reason=handed.why,
         version=layout.version_of(run_id),
         source_sha256=sha256,
-        raw_path=storage.url(layout.raw_dir(handed.dataset, sha256)),
-        jobs_path=storage.url(handover.jobs_path(run_id)),
-        bronze_path=storage.url(handover.layer_path(run_id, "bronze")),
-        silver_path=storage.url(handover.layer_path(run_id, "silver")),
+        raw_path=storage.url(layout.raw_dir(dataset, sha256)),
+        jobs_path=storage.url(handover.jobs_path(dataset, run_id)),
+        bronze_path=storage.url(handover.layer_path(dataset, run_id, "bronze")),
+        silver_path=storage.url(handover.layer_path(dataset, run_id, "silver")),
         bronze_workers=handed.bronze_workers,
         silver_workers=handed.silver_workers,
     )

@@ -19,6 +19,11 @@ _BLANKS = (
     "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003"
     "\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
+_GARBLED = r"[^\x00-\x7f]|^[0-9*+-].*[^0-9A-Za-z]"
+"""A code that was an NDC once: look-alike dashes or digits, a segment too long, `2-Jan`. The digits beside it can't be
+checked. Codes of other systems are letters and digits, or start with a letter.
+"""
+
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
@@ -157,15 +162,28 @@ def _ndc11_problem(served: Column, column: ColumnSpec) -> Column:
     code = F.col(column.code_column)
     computed, kind = ndc.ndc11(code), ndc.code_type(code)
     no_digits = ~F.coalesce(served, F.lit("")).rlike(r"^[0-9]{11}\z")
-    return F.when(
-        computed.isNotNull(),
-        F.when(
-            served != computed,
-            F.when(F.coalesce(ndc.ndc11(served), F.lit("")) != computed, F.lit("ndc11_mismatch")),
-        ),
-    ).when(
-        code.isNotNull() & ((kind == "NDC") | ((kind == "unknown") & no_digits)),
-        F.concat(F.lit("ndc_"), ndc.reason(code)),
+    unfounded = (kind == "unknown") & (no_digits | code.rlike(_GARBLED))
+    return (
+        F.when(computed.isNotNull(), F.when(served != computed, _disagreement(code, served, computed)))
+        .when(code.isNotNull() & ((kind == "NDC") | unfounded), F.concat(F.lit("ndc_"), ndc.reason(code)))
+        .when(code.rlike(r"^[0-9]{10}\z") & ~served.isin(*_readings(code)), F.lit("ndc11_mismatch"))
+    )
+
+
+def _disagreement(code: Column, served: Column, computed: Column) -> Column:
+    """Other digits; or the code stands where the digits belong, and they in its place."""
+    return F.when(F.coalesce(ndc.ndc11(served), F.lit("")) != computed, F.lit("ndc11_mismatch")).when(
+        ~code.contains("-") & served.contains("-"), F.lit("ndc11_swapped")
+    )
+
+
+def _readings(code: Column) -> tuple[Column, Column, Column]:
+    """What ten digits may mean: 4-4-2, 5-3-2 or 5-4-1."""
+    rest = F.length(code)
+    return (
+        F.concat(F.lit("0"), code),
+        F.concat(F.substring(code, 1, 5), F.lit("0"), code.substr(F.lit(6), rest)),
+        F.concat(F.substring(code, 1, 9), F.lit("0"), code.substr(F.lit(10), rest)),
     )
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from pharmaetl.errors import ConfigError, ConflictError
+from pharmaetl.errors import ConfigError, ConflictError, PharmaetlError
 from pharmaetl.spark import conditions, jobs, session
 from pharmaetl.spark.spec import TableSpec
 
@@ -35,12 +35,25 @@ _OF_WHOLE_TABLES = frozenset({"DistinctValuesCount", "DistinctCountChange"})
 
 
 def main(layer: str) -> None:
-    """Run a layer's job with this process's arguments, on the session that Glue or a local Spark gives."""
+    """Run a layer's job with this process's arguments, on the session that Glue or a local Spark gives.
+
+    Says how it ended in one line of JSON on standard output, which Glue passes on to CloudWatch.
+    """
     spark = SparkSession.builder.appName(f"pharmaetl {layer}").getOrCreate()
     try:
-        run(session.configure(spark), layer, sys.argv)
+        attempt = run(session.configure(spark), layer, sys.argv)
+        _log("INFO", f"{layer} done", attempt=attempt)
+    except PharmaetlError as error:
+        _log("ERROR", error.reason, error=type(error).__name__, hint=error.hint)
+        raise
     finally:
         spark.stop()
+
+
+def _log(level: str, message: str, **more: str) -> None:
+    said = {"level": level, "message": message, "service": "pharmaetl", **more}
+    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.flush()
 
 
 def run(spark: SparkSession, layer: str, argv: Sequence[str]) -> str:

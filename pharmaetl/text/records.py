@@ -204,9 +204,21 @@ def _over_lines(lines: Lines, at: int, line: int, shape: Shape, longest: int) ->
         if quotes % 2 == 0:
             if start + len(raw) - at > longest:
                 return None
-            found = values_of(lines.text(at, start + len(raw)).decode("utf-8", "surrogateescape"), shape)
-            return Taken((Row(line, found),), after, line + count) if isinstance(found, str) else None
+            whole = _whole(lines.text(at, start + len(raw)).decode("utf-8", "surrogateescape"), line, shape)
+            return Taken((whole,), after, line + count) if whole else None
     return None
+
+
+def _whole(record: str, line: int, shape: Shape) -> Row | Refused | None:
+    """A record over lines; None where its quotes and fields don't fit.
+
+    One that is refused for its characters alone is refused as a whole: a line inside it may look like a record.
+    """
+    found = values_of(record, shape)
+    if isinstance(found, str):
+        return Row(line, found)
+    plain = _UNDECODED.sub("?", _CONTROL_IN_QUOTES.sub("?", record))
+    return Refused(line, found, record) if isinstance(values_of(plain, shape), str) else None
 
 
 def _by_cr(text: str, line: int, shape: Shape) -> tuple[Outcome, ...]:

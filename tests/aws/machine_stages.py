@@ -11,8 +11,8 @@ RUN = "20261123T060000Z-0123abcd"
 FETCHED = {
     "dataset": "nsde", "run_id": RUN, "changed": True, "reason": "first run", "version": "2026-11-23",
     "source_sha256": "ab" * 32, "raw_path": f"{LAKE}/raw/nsde/sha256=abab",
-    "jobs_path": f"{LAKE}/.work/{RUN}/jobs.json",
-    "bronze_path": f"{LAKE}/.work/{RUN}/bronze", "silver_path": f"{LAKE}/.work/{RUN}/silver",
+    "jobs_path": f"{LAKE}/.work/nsde-{RUN}/jobs.json",
+    "bronze_path": f"{LAKE}/.work/nsde-{RUN}/bronze", "silver_path": f"{LAKE}/.work/nsde-{RUN}/silver",
     "bronze_workers": 3, "silver_workers": 4,
 }  # fmt: skip
 PUBLISHED = {

@@ -91,9 +91,19 @@ def test_raw_and_bronze_grow_colder_and_what_runs_leave_behind_goes_away(assembl
 
 def test_nothing_published_ever_expires(assembly: Assembly) -> None:
     rules = _lake(assembly)["LifecycleConfiguration"]["Rules"]
-    ends = ("ExpirationInDays", "NoncurrentVersionExpiration")
-    expiring = {rule.get("Prefix", "everything") for rule in rules if any(key in rule for key in ends)}
+    expiring = {rule.get("Prefix", "everything") for rule in rules if "ExpirationInDays" in rule}
     assert expiring == {".work/"}
+
+
+def test_data_that_was_removed_can_be_brought_back_for_90_days_and_the_log_for_ever(assembly: Assembly) -> None:
+    rules = _lake(assembly)["LifecycleConfiguration"]["Rules"]
+    kept = {
+        rule.get("Prefix", "everything"): rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
+        for rule in rules
+        if "NoncurrentVersionExpiration" in rule
+    }
+    data = ("raw/", "bronze/", "silver/", "quarantine/", "gold/")
+    assert kept == {".work/": 1, **dict.fromkeys(data, 90)}
 
 
 def test_the_key_rotates_and_its_policy_spells_out_every_action(assembly: Assembly) -> None:
@@ -105,7 +115,8 @@ def test_the_key_rotates_and_its_policy_spells_out_every_action(assembly: Assemb
     assert principals == [
         {"AWS": "arn:aws:iam::111122223333:root"},
         {"Service": "logs.us-east-1.amazonaws.com"},
-        {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]},
+        {"Service": "cloudwatch.amazonaws.com"},
+        {"Service": "events.amazonaws.com"},
     ]
 
 
@@ -127,10 +138,24 @@ def test_the_secret_of_the_licence_key_holds_no_value_in_the_template(assembly: 
 
 def test_alarms_and_rules_of_this_account_may_announce_and_nobody_over_plain_http(assembly: Assembly) -> None:
     policy = assembly.one(BASE, "AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
-    allowed, refused = (filled(statement) for statement in policy)
-    assert allowed["Principal"] == {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]}
-    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+    alarms, rules, refused = (filled(statement) for statement in policy)
+    assert (alarms["Principal"], rules["Principal"]) == (
+        {"Service": "cloudwatch.amazonaws.com"},
+        {"Service": "events.amazonaws.com"},
+    )
+    assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
     assert (refused["Effect"], refused["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_what_a_rule_announces_meets_no_condition_since_eventbridge_fills_none_in(
+    assembly: Assembly,
+) -> None:
+    topic = assembly.one(BASE, "AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+    key = assembly.one(BASE, "AWS::KMS::Key")["KeyPolicy"]["Statement"]
+    for statement in (*topic, *key):
+        if filled(statement["Principal"]) == {"Service": "events.amazonaws.com"}:
+            assert "Condition" not in statement
+    assert {statement["Sid"] for statement in (*topic, *key)} >= {"Rules"}
 
 
 def test_the_other_stacks_find_the_key_by_a_parameter(assembly: Assembly) -> None:

@@ -146,6 +146,14 @@ def test_the_definition_is_the_compiled_one_and_all_of_its_placeholders_are_fill
         assert set(machine["DefinitionSubstitutions"]) == set(permissions.placeholders(definition))
 
 
+def test_a_function_is_made_after_the_queue_of_its_dead_letters(assembly: Assembly) -> None:
+    resources = assembly.resources(NSDE).values()
+    functions = [found for found in resources if found["Type"] == "AWS::Lambda::Function"]
+    assert len(functions) == 4
+    for function in functions:
+        assert [name for name in function["DependsOn"] if "DeadLetters" in name]
+
+
 def test_every_task_ends_in_time_and_the_execution_is_logged_and_traced(assembly: Assembly) -> None:
     definition = _definition(assembly)
     tasks = [state for state in definition["States"].values() if state["Type"] == "Task"]
@@ -187,16 +195,16 @@ def _reach(assembly: Assembly, title: str, sid: str) -> set[str]:
 @pytest.mark.parametrize(
     ("title", "writes"),
     [
-        ("FetchAndHash", {"raw/nsde/*", "runs/nsde/*", "lineage/nsde/*", ".work/*"}),
+        ("FetchAndHash", {"raw/nsde/*", "runs/nsde/*", "lineage/nsde/*", ".work/nsde-*", ".work/notices/nsde/*"}),
         (
             "UpdateManifest",
             {
                 "bronze/nsde/*", "silver/nsde/*", "quarantine/nsde/*", "manifests/nsde/*", "manifests/nsde.json",
-                "runs/nsde/*", "lineage/nsde/*", ".work/*",
+                "runs/nsde/*", "lineage/nsde/*", ".work/nsde-*",
             },
         ),
-        ("Bronze", {".work/*"}),
-        ("Silver", {".work/*"}),
+        ("Bronze", {".work/nsde-*"}),
+        ("Silver", {".work/nsde-*"}),
         ("Crawler", set()),
         ("Freshness", set()),
         ("Trigger", set()),
@@ -204,7 +212,7 @@ def _reach(assembly: Assembly, title: str, sid: str) -> set[str]:
 )  # fmt: skip
 def test_a_role_writes_to_its_own_folders_only(assembly: Assembly, title: str, writes: set[str]) -> None:
     assert _reach(assembly, title, "Write") == writes
-    assert _reach(assembly, title, "CleanUp") == ({".work/*"} if ".work/*" in writes else set())
+    assert _reach(assembly, title, "CleanUp") == {place for place in writes if place.startswith(".work/")}
 
 
 def test_only_the_function_that_publishes_can_write_to_the_publish_log(assembly: Assembly) -> None:
@@ -240,7 +248,8 @@ def test_no_permission_has_a_wildcard_for_an_action(assembly: Assembly) -> None:
 
 _WILD = re.compile(
     r"""arn:aws:s3:::pp-raws-lake-111122223333-us-east-1/(?:
-            (?:raw|bronze|silver|quarantine|manifests|contracts|runs|lineage)/[a-z_]+/\* | \.work/\* )
+            (?:raw|bronze|silver|quarantine|manifests|contracts|runs|lineage)/[a-z_]+/\*
+            | \.work/[a-z_]+-\* | \.work/notices/[a-z_]+/\* )
       | arn:aws:glue:us-east-1:111122223333:table/[a-z_]+_db/\*
       | arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/[a-z-]+:\*
       | arn:aws:logs:us-east-1:111122223333:log-group:/aws-glue/\*
@@ -269,7 +278,9 @@ def test_a_resource_has_a_wildcard_only_below_a_prefix_or_where_the_service_know
 
 
 def test_a_dataset_reaches_no_folder_of_another(assembly: Assembly) -> None:
-    others = re.compile(r"(raw|bronze|silver|quarantine|manifests|contracts|runs|lineage)/(cder|rxnorm)")
+    others = re.compile(
+        r"(raw|bronze|silver|quarantine|manifests|contracts|runs|lineage|notices|\.work)/(cder|rxnorm|\*)"
+    )
     assert not others.search(json.dumps(assembly.templates[NSDE]))
 
 
@@ -311,6 +322,10 @@ def test_an_execution_that_does_not_succeed_is_announced(assembly: Assembly) -> 
 def test_the_queue_of_dead_letters_keeps_them_for_two_weeks_and_refuses_plain_http(assembly: Assembly) -> None:
     assert assembly.one(NSDE, "AWS::SQS::Queue")["MessageRetentionPeriod"] == 14 * 24 * 3600
     statements = assembly.one(NSDE, "AWS::SQS::QueuePolicy")["PolicyDocument"]["Statement"]
+    (allowed,) = [filled(statement) for statement in statements if statement["Effect"] == "Allow"]
+    rule = "arn:aws:events:us-east-1:111122223333:rule/nsde-failures"
+    assert allowed["Condition"] == {"ArnEquals": {"aws:SourceArn": rule}}
+    assert assembly.one(NSDE, "AWS::Events::Rule")["Name"] == "nsde-failures"
     refused = next(statement for statement in statements if statement["Effect"] == "Deny")
     assert refused["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
@@ -336,6 +351,12 @@ def test_silence_about_freshness_is_an_alarm_too(assembly: Assembly) -> None:
     assert stale["TreatMissingData"] == "breaching"
     assert re.fullmatch(r"cron\(\d+ 0/6 \* \* \? \*\)", freshness["ScheduleExpression"])
     assert stale["Period"] == 2 * 6 * 3600
+
+
+def test_a_letter_that_nobody_reads_keeps_its_alarm_when_the_queue_falls_silent(assembly: Assembly) -> None:
+    alarms = {alarm["AlarmName"]: alarm for alarm in assembly.of(NSDE, "AWS::CloudWatch::Alarm").values()}
+    assert alarms["nsde-dead-letters"]["TreatMissingData"] == "ignore"
+    assert alarms["nsde-failed"]["TreatMissingData"] == "notBreaching"
 
 
 def test_the_dashboard_shows_executions_and_age(assembly: Assembly) -> None:

@@ -39,6 +39,7 @@ def test_past_runs_on_aws_decide_and_local_or_failed_ones_do_not() -> None:
 
     assert [(job.workers, job.seconds) for job in cost.jobs] == [(2, 110), (2, 220)]
     assert cost.past_runs == 3
+    assert cost.dpu_seconds == 2 * 330
     assert cost.dollars == pytest.approx(2 * 330 / 3600 * 0.44)
     assert cost.dollars_a_month == pytest.approx(cost.dollars * 30.4)
 
@@ -50,3 +51,5 @@ def test_a_large_source_has_more_workers_and_before_the_first_run_as_many_as_the
 
     assert [job.workers for job in costs.estimate(NSDE, ()).jobs] == [10, 10]
     assert [job.workers for job in after.jobs] == [4, 7]
+    assert after.why == "by the newest run's 3,221 MB of text; 2 at least, 10 by the config"
+    assert costs.estimate(NSDE, ()).why == "as many as the config allows, until a first run says how much text there is"

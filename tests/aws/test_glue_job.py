@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import json
 import sys
 import types
 from collections.abc import Iterator
@@ -146,5 +148,39 @@ def test_rows_that_break_a_rule_are_picked_while_the_engine_is_there(
     assert run.fetched is not None
     record = runs.read(place.storage, "nsde", run.fetched.run_id)
     assert record.outcome == "published"
-    report = next(Path(place.lake, ".work", record.run_id, "silver").glob("attempt=*/report/[!_.]*")).read_text()
+    report = next(
+        Path(place.lake, ".work", f"nsde-{record.run_id}", "silver").glob("attempt=*/report/[!_.]*")
+    ).read_text()
     assert "item_code=0037-0022-01" in report
+
+
+class Spark:
+    """As much of a session as starts and stops."""
+
+    def __getattr__(self, _: str) -> Spark:
+        return self
+
+    def __call__(self, *_: object) -> Spark:
+        return self
+
+
+@pytest.mark.parametrize("failure", [None, ConflictError("of run a, not of b", hint="look")])
+def test_a_job_says_how_it_ended_in_a_line_of_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failure: ConflictError | None
+) -> None:
+    def run(*_: object) -> str:
+        if failure is not None:
+            raise failure
+        return "s3://bucket/.work/r/silver/attempt=jr_1"
+
+    monkeypatch.setattr(glue, "SparkSession", Spark())
+    monkeypatch.setattr(glue.session, "configure", lambda spark: spark)
+    monkeypatch.setattr(glue, "run", run)
+
+    with pytest.raises(ConflictError) if failure else contextlib.nullcontext():
+        glue.main("silver")
+
+    said = json.loads(capsys.readouterr().out)
+    wanted = {"level": "ERROR", "message": "of run a, not of b", "error": "ConflictError", "hint": "look"}
+    done = {"level": "INFO", "message": "silver done", "attempt": "s3://bucket/.work/r/silver/attempt=jr_1"}
+    assert said == {"service": "pharmaetl", **(wanted if failure else done)}

@@ -288,6 +288,38 @@ def test_a_secret_without_a_value_is_an_error_that_says_how_to_set_it(place: Pla
         fetch_and_hash.handler(Execution(place, None).fetch_event(), Context())
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://elsewhere.example/?key=${UMLS_API_KEY}",
+        "http://127.0.0.1:9@elsewhere.example/?key=${UMLS_API_KEY}",
+        "http://elsewhere.example\\@127.0.0.1:9/?key=${UMLS_API_KEY}",
+        "http://127.0.0.1:90/?key=${UMLS_API_KEY}",
+        "https://127.0.0.1:9/?key=${UMLS_API_KEY}",
+        "http://${UMLS_API_KEY}.elsewhere.example/",
+        "http://127.0.0.1:9/?id=${AWS_ACCESS_KEY_ID}&key=${AWS_SECRET_ACCESS_KEY}",
+        "http://127.0.0.1:9/?key=${ UMLS_API_KEY }",
+    ],
+)
+def test_whoever_may_start_a_run_can_not_have_secrets_sent_elsewhere(
+    place: Place, secret_dataset: Any, url: str
+) -> None:
+    with pytest.raises(UsageError, match="is not for this site"):
+        fetch_and_hash.handler(Execution(place, None).fetch_event(url), Context())
+    with pytest.raises(UsageError, match="is not for this site"):
+        trigger.handler({"source_url": url}, Context())
+    assert records(place) == []
+
+
+def test_another_file_of_the_configs_own_site_gets_the_key(
+    place: Place, secret_dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pharmaetl.download.patience.Retries.pause", _give_up)
+    url = "HTTP://127.0.0.1:9/older.zip?apiKey=${UMLS_API_KEY}"
+    with pytest.raises(UnavailableError):
+        fetch_and_hash.handler(Execution(place, None).fetch_event(url), Context())
+
+
 def test_a_secret_that_this_runs_source_does_not_need_is_not_read(
     place: Place, secret_dataset: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -164,7 +164,7 @@ def test_of_a_job_that_glue_started_twice_exactly_one_attempt_is_listed(
     run.job("silver")
     result = run.publish()
     assert result.rows == 30
-    assert len(list(Path(place.lake, ".work", result.run_id, "silver").iterdir())) == 2
+    assert len(list(Path(place.lake, ".work", f"nsde-{result.run_id}", "silver").iterdir())) == 2
     entry = manifest.current(place.storage, "nsde")
     assert entry is not None
     (table,) = entry.tables
@@ -205,6 +205,21 @@ def test_a_fetch_that_was_cut_off_goes_on_under_its_run_id(
     assert (record.outcome, record.process) == ("running", run.arn)
     assert run.fetch(source).run_id == record.run_id
     assert len(records(place)) == 1
+
+
+def test_a_stopped_executions_record_is_ended_once_no_execution_can_last_so_long(place: Place, tmp_path: Path) -> None:
+    stopped = Execution(place, None, "stopped", "2026-11-20T03:15:00Z")
+    stopped.fetch(a_release(tmp_path / "a.zip", 3))
+    early = Execution(place, None, "early", "2026-11-20T23:15:00Z")
+    early.fetch(tmp_path / "a.zip")
+    assert [record.outcome for record in records(place)] == ["running", "running"]
+    late = Execution(place, None, "late", "2026-11-20T23:15:01Z")
+    late.fetch(tmp_path / "a.zip")
+    told = records(place)
+    assert [record.outcome for record in told] == ["failed", "running", "running"]
+    assert told[0].error is not None
+    assert (told[0].error.code, told[0].reason) == ("dead", f"its execution ended without a word: {stopped.arn}")
+    assert place.storage.exists(f"lineage/nsde/{told[0].run_id}.ndjson")
 
 
 def test_another_source_at_the_second_try_ends_the_record_of_the_first(
@@ -365,7 +380,7 @@ def test_a_deployment_in_between_ends_the_run(place: Place, spark: SparkSession,
     fetched = run.fetch(a_release(tmp_path / "a.zip", 30))
     run.job("bronze")
     run.job("silver")
-    path = Path(place.lake, ".work", fetched.run_id, "handover.json")
+    path = Path(place.lake, ".work", f"nsde-{fetched.run_id}", "handover.json")
     path.write_text(path.read_text().replace(run.dataset.code_sha256, "0" * 64))
     with pytest.raises(ConflictError, match="deployed anew"):
         run.publish()

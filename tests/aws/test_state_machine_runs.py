@@ -36,14 +36,14 @@ def test_every_stage_gets_every_argument_that_it_declares(machine: Machine, stag
     assert fetch == {"input": given, "execution": execution, "name": "mine"}
     assert bronze == {
         "--raw_path": "s3://lake/raw/nsde/sha256=abab",
-        "--jobs_path": f"s3://lake/.work/{RUN}/jobs.json",
-        "--bronze_path": f"s3://lake/.work/{RUN}/bronze",
+        "--jobs_path": f"s3://lake/.work/nsde-{RUN}/jobs.json",
+        "--bronze_path": f"s3://lake/.work/nsde-{RUN}/bronze",
         "--run_id": RUN,
     }
     assert silver == {
-        "--bronze_path": f"s3://lake/.work/{RUN}/bronze/attempt={stages.attempts[0]}",
-        "--jobs_path": f"s3://lake/.work/{RUN}/jobs.json",
-        "--silver_path": f"s3://lake/.work/{RUN}/silver",
+        "--bronze_path": f"s3://lake/.work/nsde-{RUN}/bronze/attempt={stages.attempts[0]}",
+        "--jobs_path": f"s3://lake/.work/nsde-{RUN}/jobs.json",
+        "--silver_path": f"s3://lake/.work/nsde-{RUN}/silver",
         "--run_id": RUN,
     }
     assert publish == {

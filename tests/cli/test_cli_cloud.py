@@ -116,8 +116,10 @@ def test_a_dry_run_prints_the_request_and_what_it_would_cost(piped: Piped, gives
         "input": '{"dataset": "nsde", "force": false}',
     }
     assert as_json["cost"]["dollars"] == 0.207
-    assert "a run    $0.207 (median of 3 past runs)" in text
-    assert ["bronze", "10", "4.40", "1", "min", "50", "s", "0.134"] in [line.split() for line in text.splitlines()]
+    assert "a run    $0.207 for 1,700 DPU-seconds (median of 3 past runs)" in text
+    assert ["bronze", "10", "4.40", "1", "min", "50", "s", "1,100", "0.134"] in [
+        line.split() for line in text.splitlines()
+    ]
 
 
 def test_runs_are_watched_stopped_and_resumed_by_name(piped: Piped, gives: Callable[..., None]) -> None:

@@ -106,6 +106,32 @@ def test_quarantine_names_rule_column_value_and_line(mixed: tuple[Path, dict[str
     ]
 
 
+def test_digits_beside_a_damaged_code_are_not_believed(spark: SparkSession, tmp_path: Path) -> None:
+    served = [
+        ("0037\u20130022\u201316", "00037002216"),
+        ("0037-0022-1\uff16", "00037002216"),
+        ("0037-0022-16-", "00037002216"),
+        ("2-Jan", "00037002216"),
+        ("0037002216", "00037002299"),
+        ("00037002216", "0037-0022-16"),
+        ("0037002216", "00037002216"),
+        ("0037002217", "00370002217"),
+        ("0037002218", "00370022108"),
+        ("00037002219", "00037002219"),
+        ("GLOVE7", "00037002220"),
+    ]
+    run_jobs(spark, tmp_path, [a_row(*pair) for pair in served])
+    assert sorted(rows_of(tmp_path, "quarantine", "meta_line", "rule")) == [
+        (2, "ndc_bad_characters"),
+        (3, "ndc_bad_characters"),
+        (4, "ndc_bad_segments"),
+        (5, "ndc_letters"),
+        (6, "ndc11_mismatch"),
+        (7, "ndc11_swapped"),
+    ]
+    assert sorted(rows_of(tmp_path, "silver", "item_code", "ndc11")) == sorted(served[6:])
+
+
 def test_bronze_keeps_every_value_as_served(mixed: tuple[Path, dict[str, Any]]) -> None:
     served = rows_of(mixed[0], "bronze", "meta_line", "proprietary_name", "marketing_start_date", "ndc11")
     assert sorted(served)[0] == (2, " Rowasa\u00a0", "20160329", "00037002207")

@@ -211,6 +211,12 @@ def test_a_record_over_lines_that_has_the_wrong_number_of_fields_costs_its_first
     assert (result.rows, result.refused) == ([(3, "2", "d")], [(1, "unclosed_quote"), (2, "bad_quote")])
 
 
+@pytest.mark.parametrize(("character", "rule"), [(b"\x01", "control_character"), (b"\xff", "not_utf8")])
+def test_no_line_inside_a_refused_record_is_taken_for_a_record(character: bytes, rule: str, tmp_path: Path) -> None:
+    result = splitting(tmp_path, b'0,x\n1,"a%b\n2,not a record\nb"\n3,d\n' % character, CSV, 2)
+    assert (result.rows, result.refused) == ([(1, "0", "x"), (5, "3", "d")], [(2, rule)])
+
+
 @pytest.mark.parametrize(
     ("record", "rule"),
     [

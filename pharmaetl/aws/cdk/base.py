@@ -28,6 +28,8 @@ _USE = (
     "ReEncryptTo",
 )  # fmt: skip
 
+_ANNOUNCE = ("Decrypt", "GenerateDataKey")
+
 
 class BaseStack(cdk.Stack):
     """What is deployed once, before any dataset."""
@@ -75,7 +77,7 @@ class BaseStack(cdk.Stack):
 
     def _topic(self, key: kms.CfnKey) -> None:
         topic = sns.CfnTopic(self, "Alerts", topic_name=self.settings.base.alerts_topic, kms_master_key_id=key.attr_arn)
-        statements = [_publishers(topic)]
+        statements = _publishers(topic)
         if not self.settings.emulated:
             statements.append(
                 {
@@ -109,11 +111,12 @@ def _key_policy() -> list[dict[str, Any]]:
     logs = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": arn("logs", "log-group:*")}}
     mine = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
     account = {"AWS": sub(f"arn:${{AWS::Partition}}:iam::{ACCOUNT}:root")}
-    announcers = {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]}
     return [
         _may("Account", account, sorted({*_ADMINISTRATION, *_USE})),
         _may("Logs", {"Service": sub("logs.${AWS::Region}.amazonaws.com")}, list(_USE), logs),
-        _may("Announcements", announcers, ["Decrypt", "GenerateDataKey"], mine),
+        _may("Alarms", {"Service": "cloudwatch.amazonaws.com"}, list(_ANNOUNCE), mine),
+        # as in the topic's policy, a condition on the account would be one that EventBridge never meets
+        _may("Rules", {"Service": "events.amazonaws.com"}, list(_ANNOUNCE)),
     ]
 
 
@@ -131,12 +134,15 @@ def _may(
     return made | ({"Condition": condition} if condition else {})
 
 
-def _publishers(topic: sns.CfnTopic) -> dict[str, Any]:
-    return {
-        "Sid": "AlarmsAndRules",
-        "Effect": "Allow",
-        "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]},
-        "Action": ["sns:Publish"],
-        "Resource": topic.ref,
-        "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
-    }
+def _publishers(topic: sns.CfnTopic) -> list[dict[str, Any]]:
+    """Alarms of this account, and rules.
+
+    EventBridge fills in no condition when it publishes to a topic (its user guide: policies of topics for EventBridge
+    can't have conditions): with one, each notice of a rule would be dropped without a word.
+    """
+    made = {"Effect": "Allow", "Action": ["sns:Publish"], "Resource": topic.ref}
+    mine = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    return [
+        {"Sid": "Alarms", "Principal": {"Service": "cloudwatch.amazonaws.com"}, "Condition": mine, **made},
+        {"Sid": "Rules", "Principal": {"Service": "events.amazonaws.com"}, **made},
+    ]

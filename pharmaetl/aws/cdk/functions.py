@@ -52,6 +52,7 @@ class Functions(Construct):
         machine = {"STATE_MACHINE_ARN": cdk.Fn.sub(Own(names).state_machine["Fn::Sub"])}
         self.trigger = self._function("trigger", names.trigger_function, small, grants.trigger(), machine)
         self.freshness = self._function("freshness", Own(names).freshness_function, small, grants.freshness())
+        self.all = (self.fetch, self.publish, self.trigger, self.freshness)
 
     def _function(
         self, module: str, name: str, size: Size, statements: list[Statement], more: dict[str, str] | None = None

@@ -14,7 +14,7 @@ from constructs import Construct
 
 from pharmaetl.aws import state_machine
 from pharmaetl.aws.cdk import cadence, roles
-from pharmaetl.aws.cdk.arns import Own
+from pharmaetl.aws.cdk.arns import Own, arn
 from pharmaetl.aws.cdk.functions import Functions, log_group
 from pharmaetl.aws.cdk.policies import Grants
 from pharmaetl.aws.naming import DatasetNames
@@ -30,10 +30,17 @@ class Machine(Construct):
         super().__init__(scope, "Machine")
         self._names, self._grants = names, grants
         self.dead_letters = self._queue()
+        for function in functions.all:
+            # each names the queue by its ARN only, and Lambda may ask whether it can write there
+            function.add_resource_dependency(self.dead_letters)
         self._role = roles.role(self, "Orchestrator", "states.amazonaws.com", grants.state_machine())
         self.resource = self._state_machine(functions)
         self._schedules(functions)
         self._failure_rule()
+
+    @property
+    def _rule(self) -> str:
+        return f"{self._names.slug}-failures"
 
     def _queue(self) -> sqs.CfnQueue:
         queue = sqs.CfnQueue(
@@ -43,7 +50,7 @@ class Machine(Construct):
             kms_master_key_id=cdk.Fn.ref(self._grants.key["Ref"]),
             message_retention_period=_TWO_WEEKS,
         )
-        statements = [_rule_may_send(queue)]
+        statements = [_rule_may_send(queue, self._rule)]
         if not self._grants.shared.settings.emulated:
             statements.append(_tls_only(queue))
         document = {"Version": "2012-10-17", "Statement": statements}
@@ -118,7 +125,7 @@ class Machine(Construct):
         events.CfnRule(
             self,
             "Failures",
-            name=f"{self._names.slug}-failures",
+            name=self._rule,
             description=f"{self._names.config.dataset}: an execution failed, timed out or was stopped",
             event_pattern={
                 "source": ["aws.states"],
@@ -139,14 +146,15 @@ class Machine(Construct):
         )
 
 
-def _rule_may_send(queue: sqs.CfnQueue) -> dict[str, Any]:
+def _rule_may_send(queue: sqs.CfnQueue, rule: str) -> dict[str, Any]:
     return {
         "Sid": "UndeliveredAlerts",
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
         "Action": "sqs:SendMessage",
         "Resource": queue.attr_arn,
-        "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+        # the condition that EventBridge is documented to fill in for queues of dead letters
+        "Condition": {"ArnEquals": {"aws:SourceArn": arn("events", f"rule/{rule}")}},
     }
 
 

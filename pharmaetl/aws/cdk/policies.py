@@ -7,6 +7,7 @@ Writing to S3 means `s3:PutObject`, which also is what a multipart upload needs,
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from pharmaetl.config.dataset_config import DatasetConfig
 from pharmaetl.errors import ConfigError
 from pharmaetl.lake import layout
 
-OBJECTS = "S3 grants objects by key prefix: the dataset's own folders, or the folder of runs under way"
+OBJECTS = "S3 grants objects by key prefix: the dataset's own folders, and those of its runs under way"
 STREAMS = "the streams of one log group, whose names Lambda or Glue make up"
 NO_RESOURCE = "the service has no resource to name for these actions"
 TABLES = "the tables of the dataset's own database"
@@ -64,8 +65,9 @@ class Grants:
         dataset = self.names.config.dataset
         read = _folders(dataset, layout.RAW, layout.MANIFESTS, layout.CONTRACTS, layout.RUNS, layout.LINEAGE)
         write = _folders(dataset, layout.RAW, layout.RUNS, layout.LINEAGE)
+        temporary = [*self._under_way, f"{layout.notices(dataset)}/*"]
         return [
-            *self._lake([*read, f"{layout.MANIFESTS}/{dataset}.json", *_WORK], [*write, *_WORK]),
+            *self._lake([*read, f"{layout.MANIFESTS}/{dataset}.json"], write, temporary),
             *self._secrets(),
             *self._function(self.names.fetch_function),
         ]
@@ -79,7 +81,7 @@ class Grants:
         current = f"{layout.MANIFESTS}/{dataset}.json"
         read = _folders(dataset, layout.RAW, layout.CONTRACTS)
         return [
-            *self._lake([*read, *made, current, *_WORK], [*made, current, *_WORK]),
+            *self._lake([*read, *made, current], [*made, current], self._under_way),
             Statement(
                 "Catalogue",
                 (
@@ -105,12 +107,12 @@ class Grants:
 
     def bronze(self, code: list[Text]) -> list[Statement]:
         """Glue job bronze: raw files and records in, the run's own folder out; `code` is its script and library."""
-        read = [*_folders(self.names.config.dataset, layout.RAW), *_WORK]
-        return [*self._lake(read, list(_WORK)), *self._job(code)]
+        read = _folders(self.names.config.dataset, layout.RAW)
+        return [*self._lake(read, [], self._under_way), *self._job(code)]
 
     def silver(self, code: list[Text]) -> list[Statement]:
         """Glue job silver: reads and writes runs under way only."""
-        return [*self._lake(list(_WORK), list(_WORK)), *self._job(code)]
+        return [*self._lake([], [], self._under_way), *self._job(code)]
 
     def crawler(self) -> list[Statement]:
         """The crawler: reads bronze, and writes tables of the dataset's database."""
@@ -156,9 +158,14 @@ class Grants:
             self._own_key(),
         ]
 
-    def _lake(self, read: list[str], write: list[str]) -> list[Statement]:
-        """Reading by folders, and writing to some of them."""
-        shared = self.shared
+    @property
+    def _under_way(self) -> list[str]:
+        """The folders of the dataset's runs before they are published (`pharmaetl.aws.handover`)."""
+        return [f"{layout.WORK}/{self.names.config.dataset}-*"]
+
+    def _lake(self, read: list[str], write: list[str], temporary: Sequence[str] = ()) -> list[Statement]:
+        """Reading by folders, writing to some of them, and clearing away what is temporary."""
+        shared, write = self.shared, [*write, *temporary]
         # not narrowed to prefixes: S3 says of a missing object that it is missing only to who may list the bucket
         made = [Statement("List", ("s3:ListBucket", "s3:GetBucketLocation"), (shared.bucket_arn,))]
         if only_read := [pattern for pattern in read if pattern not in write]:
@@ -166,8 +173,8 @@ class Grants:
         if write:
             actions = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
             made.append(Statement("Write", actions, tuple(map(shared.objects, write)), OBJECTS))
-        if layout.WORK in {pattern.split("/")[0] for pattern in write}:
-            made.append(Statement("CleanUp", ("s3:DeleteObject",), tuple(map(shared.objects, _WORK)), OBJECTS))
+        if temporary:
+            made.append(Statement("CleanUp", ("s3:DeleteObject",), tuple(map(shared.objects, temporary)), OBJECTS))
         return [*made, self._own_key()]
 
     def _own_key(self) -> Statement:
@@ -208,7 +215,6 @@ LOG_DELIVERY = (
 )  # fmt: skip
 """What Step Functions needs to log (docs.aws.amazon.com/step-functions, Using CloudWatch Logs)."""
 _WRITE_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
-_WORK = (f"{layout.WORK}/*",)
 
 
 def secrets_of(config: DatasetConfig) -> tuple[str, ...]:

@@ -43,7 +43,10 @@ class Watching(Construct):
         for watched in (
             _Watched("Failed", "an execution failed", states, "ExecutionsFailed", machine, 300, "Sum"),
             _Watched("TimedOut", "an execution timed out", states, "ExecutionsTimedOut", machine, 300, "Sum"),
-            _Watched("DeadLetters", "a failed run waits in the queue", "AWS/SQS", letters, queue, 300, "Maximum"),
+            # SQS stops reporting on a queue that nobody touches for six hours: what waits there waits on
+            _Watched(
+                "DeadLetters", "a failed run waits in the queue", "AWS/SQS", letters, queue, 300, "Maximum", "ignore"
+            ),
             # λ freshness says 0 or 1 every six hours; when it falls silent, nobody knows, which is as bad
             _Watched(
                 "Stale",

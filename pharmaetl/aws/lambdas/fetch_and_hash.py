@@ -13,7 +13,7 @@ def handler(event: object, context: Context) -> dict[str, Any]:
     """Fetch for one execution."""
     with invocation(context) as call:
         request = parsed(FetchRequest, event)
-        with secrets.in_environment(stages.url_of(call.dataset, request)):
+        with secrets.in_environment(stages.url_of(call.dataset, request.input)):
             result = stages.fetch_and_hash(call.storage, call.dataset, request, call.deadline, call.watch)
         call.log.info("fetched", extra=result.model_dump())
         if not result.changed:

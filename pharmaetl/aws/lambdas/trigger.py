@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pharmaetl.aws import stages
 from pharmaetl.aws.account import Account, speaking
 from pharmaetl.aws.events import Asked, parsed
 from pharmaetl.aws.lambdas.invocation import Context, invocation, setting
@@ -14,7 +15,7 @@ def handler(event: object, context: Context) -> dict[str, Any]:
     """Start an execution with what was asked for; of an invocation that Lambda repeats, it is started once."""
     with invocation(context) as call:
         asked = parsed(Asked, event or {})
-        call.dataset.config.url_of(asked.options(call.dataset_name).edition)
+        stages.url_of(call.dataset, asked)
         given = {"dataset": call.dataset_name, **asked.model_dump(exclude_none=True)}
         name = f"{call.dataset_name.replace('_', '-')}-{context.aws_request_id}"
         arn, started = _start(setting("STATE_MACHINE_ARN"), name, given)

@@ -79,6 +79,7 @@ def _cost_parts(cost: RunCost) -> tuple[Table, Facts]:
         Column("workers", right=True),
         Column("$ an hour", right=True),
         Column("took before", right=True),
+        Column("DPU-seconds", right=True),
         Column("$ a run", right=True),
     )
     rows = tuple(
@@ -87,6 +88,7 @@ def _cost_parts(cost: RunCost) -> tuple[Table, Facts]:
             job.workers,
             f"{job.dollars_an_hour:.2f}",
             quantities.duration(job.seconds) if job.seconds is not None else None,
+            f"{job.dpu_seconds:,.0f}",
             f"{job.dollars:.3f}",
         )
         for job in cost.jobs
@@ -94,7 +96,8 @@ def _cost_parts(cost: RunCost) -> tuple[Table, Facts]:
     basis = f"median of {cost.past_runs} past runs" if cost.past_runs else "no past run: the minute charged at least"
     sums = Facts(
         (
-            ("a run", f"${cost.dollars:.3f} ({basis})"),
+            *((("workers", cost.why),) if cost.why else ()),
+            ("a run", f"${cost.dollars:.3f} for {cost.dpu_seconds:,.0f} DPU-seconds ({basis})"),
             ("a month", f"${cost.dollars_a_month:.2f} at {cost.runs_a_month:g} runs, if each finds something new"),
         )
     )
@@ -108,6 +111,7 @@ def _cost(cost: RunCost) -> dict[str, Any]:
             "workers": job.workers,
             "dpus_per_worker": job.dpus,
             "seconds": job.seconds,
+            "dpu_seconds": round(job.dpu_seconds),
             "dollars": round(job.dollars, 4),
         }
         for job in cost.jobs
@@ -115,6 +119,8 @@ def _cost(cost: RunCost) -> dict[str, Any]:
     return {
         "jobs": jobs,
         "past_runs": cost.past_runs,
+        "why": cost.why or None,
+        "dpu_seconds": round(cost.dpu_seconds),
         "dollars": round(cost.dollars, 4),
         "dollars_a_month": round(cost.dollars_a_month, 2),
     }

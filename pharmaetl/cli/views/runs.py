@@ -103,7 +103,7 @@ def planned(plan: Plan) -> Screen:
             ("run", plan.run_id),
             ("because", plan.reason),
             *_source(plan.source),
-            ("engine", plan.engine),
+            ("engine", f"{plan.engine}: {plan.engine_reason}" if plan.engine_reason else plan.engine),
         )
     )
     columns = (Column("step"), Column("action"), Column("why", wrap=True))

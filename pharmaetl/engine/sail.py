@@ -1,0 +1,64 @@
+"""The embedded engine's process: started, asked for its address, ended."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import IO
+
+from pharmaetl import secret
+from pharmaetl.errors import EngineUnavailableError
+
+MEMORY_BYTES = 2 * 1024**3
+_START_SECONDS = 60
+
+
+def start() -> subprocess.Popen[str]:
+    """Start the server; it says its address on standard output, and ends when its standard input does."""
+    settings = {
+        "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
+        "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(MEMORY_BYTES),
+        "RUST_LOG": "error",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "pharmaetl.sail_server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**settings, **secret.environment_for_children()},
+        start_new_session=True,
+    )
+
+
+def address_of(server: subprocess.Popen[str]) -> str:
+    """Where it listens, host:port; EngineUnavailableError where it doesn't say within a minute."""
+    address = _first_line(server.stdout, _START_SECONDS) if server.stdout else ""
+    if not address:
+        raise EngineUnavailableError(
+            "the embedded engine did not start",
+            hint="pharmaetl doctor shows what is wrong; --engine spark is the other engine",
+        )
+    return address
+
+
+def _first_line(stream: IO[str], seconds: float) -> str:
+    lines: list[str] = []
+    reader = threading.Thread(target=lambda: lines.append(stream.readline()), daemon=True)
+    reader.start()
+    reader.join(seconds)
+    return lines[0].strip() if lines else ""
+
+
+def end(server: subprocess.Popen[str]) -> None:
+    """End it, by force where it doesn't go."""
+    for stream in (server.stdin, server.stdout):
+        if stream is not None:
+            stream.close()
+    server.terminate()
+    try:
+        server.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
