@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -132,6 +133,8 @@ class Engine:
         address = sail.address_of(self._server)
         from pyspark.sql import SparkSession
 
+        # gRPC sends even what is meant for this machine through http_proxy, and waits for ever
+        os.environ["no_grpc_proxy"] = address.rpartition(":")[0]
         return SparkSession.builder.remote(f"sc://{address}").create()
 
     def _jvm(self) -> SparkSession:

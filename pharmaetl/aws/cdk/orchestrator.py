@@ -40,6 +40,8 @@ class OrchestratorStack(cdk.Stack):
             # the command line checks the bootstrap's version itself, and no template depends on it
             synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
             analytics_reporting=False,
+            # CreateStack takes up to 51,200 bytes as they are, which indentation alone would exceed
+            suppress_template_indentation=True,
         )
         cdk.CfnParameter(
             self,
