@@ -30,6 +30,7 @@ _PARAMETER = re.compile(
               ( (?: (?!%26) [^&;\#\s"'<>] )+ )"""
 )
 _SECRET_VARIABLE = re.compile(rf"(?i)(?!(?:OLD)?PWD$).*{_SENSITIVE}")
+_PROXY_VARIABLE = re.compile(r"(?i)(?!no_).*_proxy$")
 # The engine opens a lake on S3 by itself, with the credentials that the AWS SDKs read.
 _OF_THE_LAKE = re.compile(r"(?i)AWS_")
 _GROUP = re.compile(r"[A-Za-z0-9]{8,}")
@@ -158,6 +159,8 @@ class RedactingFilter(logging.Filter):
 def _is_secret(name: str, value: str) -> bool:
     if _OF_THE_LAKE.match(name):
         return False
+    if _PROXY_VARIABLE.match(name) and "@" in value:
+        return True
     return _SECRET_VARIABLE.match(name) is not None or _key(value.strip()) in _values
 
 

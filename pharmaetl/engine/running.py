@@ -18,6 +18,8 @@ from pharmaetl.run_options import EngineName
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_NO_PROXY = "no_grpc_proxy"
+"""Hosts that gRPC speaks to directly: else it sends even what stays here through http_proxy, and waits for ever."""
 _S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 _PY4J = ("An error occurred while calling ", ": org.apache.spark.SparkException: Job aborted")
 """First lines that say nothing of what happened."""
@@ -133,8 +135,7 @@ class Engine:
         address = sail.address_of(self._server)
         from pyspark.sql import SparkSession
 
-        # gRPC sends even what is meant for this machine through http_proxy, and waits for ever
-        os.environ["no_grpc_proxy"] = address.rpartition(":")[0]
+        os.environ[_NO_PROXY] = address.rpartition(":")[0]
         return SparkSession.builder.remote(f"sc://{address}").create()
 
     def _jvm(self) -> SparkSession:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -106,3 +107,28 @@ def test_of_two_runs_of_different_sources_the_first_to_commit_wins(tmp_path: Pat
     # where one was done before the other began to look, they were not at once, and both published
     assert (codes, entries) in [([0, 6], 1), ([0, 0], 2)]
     assert codes == [0, 0] or any("was published first" in text for text in errors)
+
+
+def test_a_proxy_of_the_network_is_not_asked_for_the_engine(tmp_path: Path) -> None:
+    source = a_release(tmp_path / "a.zip", rows(3))
+    words = [
+        sys.executable,
+        "-m",
+        "pharmaetl",
+        "run",
+        "nsde",
+        "--source",
+        str(source),
+        "--lake",
+        str(tmp_path / "lake"),
+    ]
+    proxies = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "no_proxy": "", "NO_PROXY": ""}
+    done = subprocess.run(
+        [*words, "--datasets", str(DATASETS)],
+        env={**os.environ, **proxies},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, ask(tmp_path / "lake", "manifest", "show", "nsde")["entries"]) == (0, 1), done.stderr

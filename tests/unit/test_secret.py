@@ -135,10 +135,12 @@ def test_only_placeholders_may_stand_in_front_of_the_host(url: str, held: bool) 
 
 def test_children_get_the_environment_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     given = {"UMLS_API_KEY": "a", "GITHUB_TOKEN": "b", "PWD": "/here", "PLAIN": "c", "AWS_SECRET_ACCESS_KEY": "d"}
+    given |= {"https_proxy": "http://me:pw@proxy.example:3128", "ALL_PROXY": "me:pw@proxy.example", "no_proxy": "@"}
+    given |= {"http_proxy": "http://proxy.example:3128"}
     for name, value in {**given, "ALIAS": "tell-nobody-3"}.items():
         monkeypatch.setenv(name, value)
     secret.resolve("https://h.example/${ALIAS}", os.environ)
-    kept = {"PWD", "PLAIN", "AWS_SECRET_ACCESS_KEY"}
+    kept = {"PWD", "PLAIN", "AWS_SECRET_ACCESS_KEY", "no_proxy", "http_proxy"}
     assert {*given, "ALIAS"} & secret.environment_for_children().keys() == kept
     with secret.hidden_from_children():
         assert {*given, "ALIAS"} & os.environ.keys() == kept
