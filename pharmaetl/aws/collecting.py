@@ -5,24 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from pharmaetl.aws import handover
 from pharmaetl.errors import ConflictError, EngineError
 from pharmaetl.lake import layout
-from pharmaetl.lake.storage import Storage
+from pharmaetl.lake.storage import CopyingStorage, Storage
 from pharmaetl.local import layers, runner
 from pharmaetl.local.state import Part, Run, Stop
 from pharmaetl.pipeline import Layer, LocalStep, SparkJob
-
-
-@runtime_checkable
-class Copying(Protocol):
-    """A storage that copies by itself, without the bytes coming here."""
-
-    def copy(self, source: str, target: str) -> bool:
-        """Copy a file if none is at the target; ConflictError where one with other bytes is."""
-        ...
 
 
 def taking_in(attempts: Mapping[Layer, str]) -> Callable[[Run, LocalStep], Stop | None]:
@@ -126,7 +117,7 @@ def _copy_in(run: Run, written: str, folder: str) -> None:
 
 def _copy(run: Run, source: str, target: str) -> None:
     storage: Storage = run.storage
-    if isinstance(storage, Copying):
+    if isinstance(storage, CopyingStorage):
         storage.copy(source, target)
         return
     if storage.exists(target):

@@ -1,4 +1,4 @@
-"""Executions of a dataset's state machine: start one, look at its states, stop it, redrive it.
+"""Executions of a dataset's state machine: start one, look at its states, stop it, go on with it.
 
 An execution's name is derived from what is asked for and the second in which it is, so that a request whose answer was
 lost can be sent again without starting a second run (StartExecution is idempotent for the same name and input).

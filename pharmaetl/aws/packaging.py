@@ -17,8 +17,8 @@ from pathlib import Path
 
 from pharmaetl import cache as default_cache
 from pharmaetl import hashing
+from pharmaetl.aws import handover
 from pharmaetl.catalog import Dataset
-from pharmaetl.config.dataset_config import DatasetConfig
 from pharmaetl.errors import ConfigError, LocalIOError
 from pharmaetl.pipeline import Layer
 
@@ -78,14 +78,9 @@ def job_library(dataset: Dataset, into: Path) -> Path:
     sources = [_PACKAGE / "__init__.py", _PACKAGE / "errors.py", *sorted((_PACKAGE / "spark").glob("*.py"))]
     members = {f"pharmaetl/{path.relative_to(_PACKAGE).as_posix()}": path.read_bytes() for path in sources}
     if dataset.transforms is not None:
-        members[f"{transforms_module(dataset.config)}.py"] = dataset.transforms.read_bytes()
+        members[f"{handover.transforms_module(dataset.name)}.py"] = dataset.transforms.read_bytes()
     _add(archive, members)
     return archive
-
-
-def transforms_module(config: DatasetConfig) -> str:
-    """What a dataset's transforms.py is called among the modules of a Glue job."""
-    return f"pharmaetl_transforms_{config.dataset}"
 
 
 def job_script(layer: Layer) -> Path:
