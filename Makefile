@@ -33,6 +33,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 test: install-dev
 	$(BIN)/python -m pytest
 	$(BIN)/python -m pytest tests/spark tests/real --engine spark
+	$(BIN)/python -m pytest tests/spark tests/real/test_release_files.py --engine duckdb
 
 check: install-dev
 	$(BIN)/ruff check .

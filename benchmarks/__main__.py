@@ -67,12 +67,12 @@ def _run(asked: argparse.Namespace, folder: Path) -> Section:
 
 
 def _run_large(asked: argparse.Namespace, folder: Path) -> Section:
-    setting = _setting(asked, folder, 3, ("sail",))
+    setting = _setting(asked, folder, 3, ("duckdb", "sail"))
     return whole.against_peers(setting, asked.rows or [3_000_000, whole.LARGE], [DUCKDB, POLARS])
 
 
 def _growth(asked: argparse.Namespace, folder: Path) -> Section:
-    setting = _setting(asked, folder, 1, ("sail", "spark"))
+    setting = _setting(asked, folder, 1, ("duckdb", "sail", "spark"))
     return whole.growth(setting, _size(asked, whole.TYPICAL), asked.factors)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.generate import generate
 
 PEERS = {"DuckDB": "duckdb_nsde", "Polars": "polars_nsde", "PyArrow": "pyarrow_nsde"}
-ENGINES = ("sail", "spark", "plain")
+ENGINES = ("duckdb", "sail", "spark", "plain")
 """`plain`: JVM Spark with pyspark's own settings."""
 DUCKDB, POLARS = "DuckDB", "Polars"
 PLAIN = "spark, pyspark's defaults"

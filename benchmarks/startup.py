@@ -25,7 +25,7 @@ def startup(setting: Setting) -> Section:
     )
     source, lake = release("nsde", ROWS, setting.seed, setting.folder), setting.out
     shutil.rmtree(setting.scratch, ignore_errors=True)
-    run = ours(source, "sail", lake).command
+    run = ours(source, "auto", lake).command
     subprocess.run(run, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     _check_skipped(run)
     pharmaetl, at = (sys.executable, "-m", "pharmaetl"), ("--lake", str(lake))

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pharmaetl import hashing
-from pharmaetl.config import configfile
-from pharmaetl.config.dataset_config import DatasetConfig
+from pharmaetl.config import cadence
 from pharmaetl.errors import ConfigError, UsageError
 
+if TYPE_CHECKING:
+    from pharmaetl.config.configfile import Problem
+    from pharmaetl.config.dataset_config import DatasetConfig
+
 CONFIG = Path("config", "dataset.json")
+TRANSFORMS = "transforms.py"
 _PACKAGE = Path(__file__).parent
 DATA_CODE = (
     "text/unpack", "text/ziparchive", "text/inflate", "text/sniff", "text/encoding", "text/delimited", "text/blocks",
@@ -29,6 +34,8 @@ class Dataset:
     folder: Path
     twin: Path | None = None
     """Another folder of the same name in the catalog: none of the two can be run."""
+    others: tuple[Path, ...] = field(default=(), compare=False)
+    """The folders of the catalog's other datasets, none of which may have a gold table of the same name."""
 
     @property
     def name(self) -> str:
@@ -47,18 +54,37 @@ class Dataset:
 
     @cached_property
     def config(self) -> DatasetConfig:
-        """The config, read once; InvalidConfigError with every problem in it."""
+        """The config, read once; InvalidConfigError with every problem in it, and in what it says of transforms.py."""
+        from pharmaetl.config import configfile
+
         config = configfile.read(self.config_path, folder=self.name)
+        problems = self._gold_problems(config) if config.gold else []
         if self.twin is not None:
             message = f"dataset {self.name} is there twice, here and in {self.twin}"
-            problem = configfile.Problem(str(self.config_path), 1, 1, message, "rename one of them")
-            raise configfile.InvalidConfigError([problem])
+            problems.insert(0, configfile.Problem(str(self.config_path), 1, 1, message, "rename one of them"))
+        if problems:
+            raise configfile.InvalidConfigError(problems)
         return config
+
+    def _gold_problems(self, config: DatasetConfig) -> list[Problem]:
+        from pharmaetl.config import goldfunctions
+
+        others = [other / CONFIG for other in self.others]
+        return [
+            *goldfunctions.problems(config.gold, self.config_path, self.folder / TRANSFORMS),
+            *goldfunctions.claimed_twice(config.gold, self.config_path, others),
+        ]
+
+    @cached_property
+    def cadence(self) -> cadence.Cadence:
+        """How often the source changes; whatever else is wrong in the config doesn't matter to that."""
+        stated = cadence.stated(self.config_path) if self.twin is None else None
+        return stated or self.config.cadence
 
     @property
     def transforms(self) -> Path | None:
         """The dataset's own transforms.py, where it has one."""
-        path = self.folder / "transforms.py"
+        path = self.folder / TRANSFORMS
         return path if path.is_file() else None
 
     @cached_property
@@ -87,10 +113,11 @@ class Catalog:
         own = _dataset_folders(self.root)
         names = {folder.name for folder in own}
         others = _dataset_folders(self.behind) if self.behind else []
-        for folders in (own, [folder for folder in others if folder.name not in names]):
+        behind = [folder for folder in others if folder.name not in names]
+        for folders in (own, behind):
             for folder in folders:
                 twin = next((other for other in folders if other.name == folder.name and other != folder), None)
-                yield Dataset(folder, twin)
+                yield Dataset(folder, twin, tuple(other for other in (*own, *behind) if other not in {folder, twin}))
 
     def names(self) -> list[str]:
         """The datasets' names, sorted."""

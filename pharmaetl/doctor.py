@@ -68,6 +68,10 @@ def _python() -> Diagnosis:
 
 
 def _engines() -> Iterator[Diagnosis]:
+    if engine.has_duckdb():
+        yield Diagnosis("engine duckdb", "ok", f"duckdb {importlib.metadata.version('duckdb')}")
+    else:
+        yield Diagnosis("engine duckdb", "warn", "duckdb is not installed", "pip install 'duckdb<2'")
     if engine.has_sail():
         yield Diagnosis(
             "engine sail",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
-from pharmaetl.lake import layout
-from pharmaetl.lake.documents import RunRecord
+from pharmaetl.errors import CorruptLogError
+from pharmaetl.lake import layout, publishlog
+from pharmaetl.lake.documents import LogEntry, RunRecord
 from pharmaetl.lake.storage import Storage
 from pharmaetl.secret import redact
 
@@ -17,22 +19,40 @@ _SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _FACETS = "https://openlineage.io/spec/facets/1-0-0"
 
 
-def events(record: RunRecord, lake: str) -> list[dict[str, Any]]:
-    """START and COMPLETE, FAIL or ABORT of one run, with its inputs and outputs."""
+def events(record: RunRecord, lake: str, entry: LogEntry | None = None) -> list[dict[str, Any]]:
+    """START and COMPLETE, FAIL or ABORT of one run, with its inputs and outputs.
+
+    The entry with which it was published, where that is given, tells the outputs' columns.
+    """
     ends = {"published": "COMPLETE", "skipped": "COMPLETE", "failed": "FAIL"}
     end = "ABORT" if record.error and record.error.code == "interrupted" else ends.get(record.outcome)
     start = _event(record, "START", record.started_at, [], [])
     if end is None:
         return [start]
-    return [
-        start,
-        _event(record, end, record.ended_at or record.started_at, _inputs(record, lake), _outputs(record, lake)),
-    ]
+    outputs = list(_outputs(record, lake, entry))
+    return [start, _event(record, end, record.ended_at or record.started_at, _inputs(record, lake), outputs)]
+
+
+def events_of(storage: Storage, record: RunRecord) -> list[dict[str, Any]]:
+    """The events of a run of this lake, with the columns of what it published."""
+    return events(record, storage.root, _entry_of(storage, record))
+
+
+def _entry_of(storage: Storage, record: RunRecord) -> LogEntry | None:
+    """The entry with which a run was published, mostly the newest one; a damaged log tells nothing here."""
+    if record.outcome != "published":
+        return None
+    with suppress(CorruptLogError):
+        newest = publishlog.current(storage, record.dataset)
+        if newest is None or newest.run_id == record.run_id:
+            return newest
+        return publishlog.find(storage, record.dataset, record.run_id)
+    return None
 
 
 def write(storage: Storage, record: RunRecord) -> None:
     """Store a run's events, one JSON object a line."""
-    lines = [json.dumps(event, ensure_ascii=False) for event in events(record, storage.root)]
+    lines = [json.dumps(event, ensure_ascii=False) for event in events_of(storage, record)]
     storage.replace(layout.lineage_events(record.dataset, record.run_id), ("\n".join(lines) + "\n").encode())
 
 
@@ -70,17 +90,18 @@ def _inputs(record: RunRecord, lake: str) -> list[dict[str, Any]]:
     return inputs
 
 
-def _outputs(record: RunRecord, lake: str) -> list[dict[str, Any]]:
+def _outputs(record: RunRecord, lake: str, entry: LogEntry | None) -> Iterator[dict[str, Any]]:
+    """Silver's tables, then gold's, which were made from them in the same run."""
     if record.outcome != "published":
-        return []
-    return [
-        {
+        return
+    schemas = {table.path: table.schema_ for table in entry.all_tables} if entry else {}
+    silver = [(table.path, table.rows_published) for table in record.tables]
+    for path, rows in [*silver, *((table.path, table.rows) for table in record.gold)]:
+        fields = [{"name": name, "type": kind} for name, kind in schemas.get(path, {}).items()]
+        counts = _facet("OutputStatisticsOutputDatasetFacet", rowCount=rows)
+        yield {
             "namespace": lake,
-            "name": table.path,
-            "facets": {},
-            "outputFacets": {
-                "outputStatistics": _facet("OutputStatisticsOutputDatasetFacet", rowCount=table.rows_published)
-            },
+            "name": path,
+            "facets": {"schema": _facet("SchemaDatasetFacet", fields=fields)} if fields else {},
+            "outputFacets": {"outputStatistics": counts},
         }
-        for table in record.tables
-    ]

@@ -1,4 +1,7 @@
-"""Where the rows of a run came from, as a tree: URL → raw file → bronze → silver and quarantine."""
+"""Where the rows of a run came from, as a tree: URL → raw file → bronze → silver and quarantine; gold beside bronze.
+
+A gold table is made from several silver ones, so it stands in the tree after them, below the source of all.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from pharmaetl.lake.storage import Storage
 class LineageNode:
     """One thing that rows passed through."""
 
-    kind: Literal["url", "raw", "bronze", "silver", "quarantine", "run"]
+    kind: Literal["url", "raw", "bronze", "silver", "quarantine", "gold", "run"]
     label: str
     path: str | None
     rows: int | None
@@ -36,21 +39,23 @@ class LineageView:
 def view(storage: Storage, record: RunRecord) -> LineageView:
     """The lineage of a run, from its record."""
     source = record.source
-    tables = tuple(_bronze(record, table) for table in record.tables)
+    silver = ", ".join(table.name for table in record.tables if table.rows_published)
+    tables = [_bronze(record, table) for table in record.tables]
+    tables += [LineageNode("gold", made.name, made.path, made.rows, f"from {silver}") for made in record.gold]
     raw = LineageNode(
         "raw",
         f"sha256 {source.sha256 or 'unknown'}",
         layout.raw_dir(record.dataset, source.sha256) if source.sha256 else None,
         None,
         ", ".join(f"{member.name} ({member.bytes:,} bytes)" for member in source.members),
-        tables,
+        tuple(tables),
     )
     fetched = f"fetched {source.fetched_at}" if source.fetched_at else ""
     url = LineageNode("url", source.url, None, None, f"{source.bytes or 0:,} bytes, {fetched}".rstrip(", "), (raw,))
     root = LineageNode(
         "run", record.run_id, layout.run_record(record.dataset, record.run_id), None, record.outcome, (url,)
     )
-    return LineageView(record.dataset, record.run_id, root, tuple(lineage.events(record, storage.root)))
+    return LineageView(record.dataset, record.run_id, root, tuple(lineage.events_of(storage, record)))
 
 
 def _level(table: TableResult) -> str | None:

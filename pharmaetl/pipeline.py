@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pharmaetl.config.dataset_config import DatasetConfig
+if TYPE_CHECKING:
+    from pharmaetl.config.dataset_config import DatasetConfig
 
-Layer = Literal["bronze", "silver"]
+Layer = Literal["bronze", "silver", "gold"]
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,15 @@ def steps_for(config: DatasetConfig) -> tuple[Step, ...]:
 
 
 def local_steps_for(config: DatasetConfig) -> tuple[LocalStep, ...]:
-    """The steps that a run on this machine has, where there is no crawler."""
+    """The steps that a run on this machine has, where there is no crawler; gold is for datasets with gold tables."""
+    gold = SparkJob("gold", config.gold_job_name or f"{config.dataset}-gold-etl")
     return (
         Fetch(config.source_url),
         SkipIfUnchanged(),
         Unpack(),
         SparkJob("bronze", config.bronze_job_name or f"{config.dataset}-bronze-etl"),
         SparkJob("silver", config.silver_job_name or f"{config.dataset}-silver-etl"),
+        *([gold] if config.gold else []),
         Gate(),
         Publish(),
     )

@@ -10,7 +10,7 @@ from pharmaetl import engine, runid
 from pharmaetl.catalog import Dataset
 from pharmaetl.download import source
 from pharmaetl.download.transfer import Known, Probed
-from pharmaetl.lake import manifest
+from pharmaetl.lake import changes, publishlog
 from pharmaetl.lake.documents import LogEntry, Source
 from pharmaetl.lake.storage import Storage
 from pharmaetl.pipeline import Fetch, SkipIfUnchanged, local_steps_for
@@ -52,6 +52,7 @@ class Plan:
             "version": None,
             "source": self.source.model_dump(mode="json"),
             "tables": [],
+            "gold": [],
             "quality": None,
             "steps": [
                 {
@@ -71,13 +72,13 @@ class Plan:
 
 def plan(storage: Storage, dataset: Dataset, options: RunOptions) -> Plan:
     """The steps that a run with these options would take."""
-    current = manifest.current(storage, dataset.name)
+    current = publishlog.current(storage, dataset.name)
     url = options.source or dataset.config.url_of(options.edition)
     private = dataset.config.allow_private_hosts or options.allow_private_hosts
     limits = replace(source.PROBE_LIMITS, max_bytes=dataset.config.max_bytes, allow_private_hosts=private)
     probed = source.probe(url, limits=limits, known=_known(current, url))
     changed, reason = _changed(dataset, current, probed, options.force)
-    choice = engine.choose(options.engine, options.master)
+    choice = engine.choose(options.engine, options.master, dataset)
     run_id = runid.make(
         datetime.now(UTC),
         dataset=dataset.name,
@@ -114,7 +115,7 @@ def _changed(dataset: Dataset, current: LogEntry | None, probed: Probed, force: 
     sha256 = probed.sha256
     if sha256 is None and current is not None and probed.modified is False:
         sha256 = current.source.sha256
-    decision = manifest.decide(current, manifest.Inputs(sha256, None, dataset.config_sha256, dataset.code_sha256))
+    decision = changes.decide(current, changes.Inputs(sha256, None, dataset.config_sha256, dataset.code_sha256))
     if force:
         return True, f"forced ({decision.reason})"
     if current is not None and sha256 is None and probed.modified is None:
@@ -124,7 +125,7 @@ def _changed(dataset: Dataset, current: LogEntry | None, probed: Probed, force: 
             if code
             else (True, decision.reason)
         )
-    return isinstance(decision, manifest.Changed), decision.reason
+    return isinstance(decision, changes.Changed), decision.reason
 
 
 def _planned(dataset: Dataset, changed: bool | None, reason: str, options: RunOptions) -> list[PlannedStep]:

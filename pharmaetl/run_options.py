@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-EngineName = Literal["auto", "sail", "spark"]
+EngineName = Literal["auto", "duckdb", "sail", "spark"]
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class RunOptions:
     """One of the config's `editions` instead of its `source_url`."""
     force: bool = False
     """Run even where nothing changed."""
-    until: Literal["fetch", "bronze", "silver"] | None = None
-    """End after this step, without publishing."""
+    until: Literal["fetch", "bronze", "silver", "gold"] | None = None
+    """End after this step, without publishing; gold is silver where a dataset has no gold tables."""
     sample: int | None = None
     """Read this many records of each table, and check them without publishing."""
     accept_shrink: str | None = None

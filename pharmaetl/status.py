@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pharmaetl.catalog import Catalog, Dataset
-from pharmaetl.config.dataset_config import Cadence
-from pharmaetl.lake import documentfile, layout, manifest, runs
+from pharmaetl.config.cadence import Cadence
+from pharmaetl.lake import documentfile, layout, publishlog, runs
 from pharmaetl.lake.documents import RunRecord
 from pharmaetl.lake.storage import Storage
 
@@ -76,17 +76,26 @@ def _sizes(storage: Storage, *, measure: bool) -> Counter[str] | None:
     if is_remote and not measure:
         return None
     sizes: Counter[str] = Counter()
+    gold: Counter[str] = Counter()
+    owners: dict[str, str] = {}
     for number, stored in enumerate(storage.list("")):
         if number == COUNTED_FILES and not measure:
             return None
         top, _, below = stored.path.partition("/")
-        name = below.partition("/")[0] if not top.startswith(".") else ""
-        sizes[name.removesuffix(".json")] += stored.bytes
+        name, _, rest = below.partition("/")
+        if top == layout.GOLD:  # its folders don't name a dataset: the run's record does
+            gold[layout.run_of(stored.path)] += stored.bytes
+            continue
+        if top == layout.RUNS:
+            owners[rest.removesuffix(".json")] = name
+        sizes[name.removesuffix(".json") if not top.startswith(".") else ""] += stored.bytes
+    for run_id, size in gold.items():
+        sizes[owners.get(run_id, "")] += size
     return sizes
 
 
 def _of(storage: Storage, dataset: Dataset, now: datetime, sizes: Counter[str] | None) -> DatasetStatus:
-    entry = manifest.current(storage, dataset.name)
+    entry = publishlog.current(storage, dataset.name)
     newest = runs.recent(storage, dataset.name, _LOOK_BACK)
     last_run = LastRun(newest[0].run_id, runs.as_ended(storage, newest[0]).outcome) if newest else None
     size = None if sizes is None else sizes[dataset.name]
@@ -102,7 +111,7 @@ def _of(storage: Storage, dataset: Dataset, now: datetime, sizes: Counter[str] |
         rows=sum(table.rows for table in entry.tables),
         quality=entry.quality.verdict,
         age_hours=round(_hours_since(entry.published_at, now, place), 1),
-        stale=hours > STALE_HOURS[dataset.config.cadence],
+        stale=hours > STALE_HOURS[dataset.cadence],
         last_run=last_run,
         bytes=size,
     )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pharmaetl.catalog import Catalog, Dataset
-from pharmaetl.config import configfile
+
+if TYPE_CHECKING:
+    from pharmaetl.config import configfile
 
 
 @dataclass(frozen=True)
@@ -23,16 +26,22 @@ def validate(catalog: Catalog, target: str | None) -> tuple[Validation, ...]:
         return tuple(_validated(dataset) for dataset in catalog)
     path = Path(target)
     if path.is_dir():
-        return (_validated(Dataset(path.resolve())),)
+        return (_validated(_dataset_in(path.resolve(), catalog)),)
     if path.is_file():
-        folder = path.resolve().parent.parent
-        return (
-            _validated(Dataset(folder)) if path.resolve() == Dataset(folder).config_path else _validated_file(path),
-        )
+        dataset = _dataset_in(path.resolve().parent.parent, catalog)
+        is_config = path.resolve() == dataset.config_path.resolve()
+        return (_validated(dataset) if is_config else _validated_file(path),)
     return (_validated(catalog.find(target)),)
 
 
+def _dataset_in(folder: Path, catalog: Catalog) -> Dataset:
+    """The dataset of a folder, beside the catalog's others where it is one of them."""
+    return next((dataset for dataset in catalog if dataset.folder.resolve() == folder), Dataset(folder))
+
+
 def _validated(dataset: Dataset) -> Validation:
+    from pharmaetl.config import configfile
+
     try:
         _ = dataset.config
     except configfile.InvalidConfigError as error:
@@ -41,6 +50,8 @@ def _validated(dataset: Dataset) -> Validation:
 
 
 def _validated_file(path: Path) -> Validation:
+    from pharmaetl.config import configfile
+
     try:
         configfile.read(path)
     except configfile.InvalidConfigError as error:

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from pharmaetl.run_options import EngineName
+
 ROOT = Path(__file__).parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--engine", choices=["sail", "spark"], default="sail", help="the engine that engine tests run on")
+    names = ["duckdb", "sail", "spark"]
+    parser.addoption("--engine", choices=names, default="sail", help="the engine that engine tests run on")
 
 
 @pytest.fixture(scope="session")
-def engine_name(request: pytest.FixtureRequest) -> str:
-    return str(request.config.getoption("--engine"))
+def engine_name(request: pytest.FixtureRequest) -> EngineName:
+    name: EngineName = request.config.getoption("--engine")
+    return name
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,9 @@ pandas is imported by the functions that need it, so that looking at a lake stay
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from pharmaetl.api.datasets import (
     DatasetView,
     accept,
@@ -38,14 +41,16 @@ from pharmaetl.api.lake import (
     verify,
 )
 from pharmaetl.api.running import Attempt, plan, resume, run, run_each
-from pharmaetl.lake.finding import Finding
-from pharmaetl.lineage_tree import LineageNode, LineageView
 from pharmaetl.place import Place
-from pharmaetl.quality.dqdl import Ruleset
-from pharmaetl.quality.history import QualityHistory, QualityView
 from pharmaetl.run_options import RunOptions
-from pharmaetl.status import DatasetStatus, LakeStatus, LastRun
-from pharmaetl.validation import Validation
+
+if TYPE_CHECKING:
+    from pharmaetl.lake.finding import Finding
+    from pharmaetl.lineage_tree import LineageNode, LineageView
+    from pharmaetl.quality.dqdl import Ruleset
+    from pharmaetl.quality.history import QualityHistory, QualityView
+    from pharmaetl.status import DatasetStatus, LakeStatus, LastRun
+    from pharmaetl.validation import Validation
 
 __all__ = [
     "Attempt", "DatasetStatus", "DatasetView", "Finding", "LakeStatus", "LastRun", "Layer", "LineageNode",
@@ -54,3 +59,17 @@ __all__ = [
     "new_dataset", "paths", "plan", "prune", "pruned", "quality", "quality_over_time", "quality_rulesets", "repair",
     "resume", "rollback", "run", "run_each", "run_record", "runs", "schema", "status", "validate", "verify",
 ]  # fmt: skip
+
+_RESULTS = {
+    "DatasetStatus": "status", "Finding": "lake.finding", "LakeStatus": "status", "LastRun": "status",
+    "LineageNode": "lineage_tree", "LineageView": "lineage_tree", "QualityHistory": "quality.history",
+    "QualityView": "quality.history", "Ruleset": "quality.dqdl", "Validation": "validation",
+}  # fmt: skip
+"""Types that functions return, by the module that has each: it is imported when somebody names the type."""
+
+if not TYPE_CHECKING:  # a type checker would believe in any name
+
+    def __getattr__(name: str) -> Any:
+        if name not in _RESULTS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"pharmaetl.{_RESULTS[name]}"), name)

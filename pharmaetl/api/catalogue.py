@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
-from pharmaetl.config.dataset_config import DatasetConfig
 from pharmaetl.errors import PharmaetlError, UsageError
 from pharmaetl.lake.storage import Storage
+
+if TYPE_CHECKING:
+    from pharmaetl.config.dataset_config import DatasetConfig
 
 _log = logging.getLogger(__name__)
 

@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pharmaetl import validation
 from pharmaetl.catalog import Dataset
-from pharmaetl.config.dataset_config import DatasetConfig
 from pharmaetl.lake.storage import ReadOnlyStorage
 from pharmaetl.place import Place
-from pharmaetl.quality import dqdl
-from pharmaetl.quality.dqdl import Ruleset
-from pharmaetl.validation import Validation
 
 if TYPE_CHECKING:
     from pharmaetl.drift.report import DriftReport
     from pharmaetl.lake.schema import Acceptance
     from pharmaetl.onboarding.new_dataset import NewDataset
+    from pharmaetl.quality.dqdl import Ruleset
+    from pharmaetl.validation import Validation
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,7 @@ class DatasetView:
     source_url: str
     config_sha256: str
     code_sha256: str
+    gold: tuple[str, ...] = ()
 
 
 def dataset_names(place: Place) -> list[str]:
@@ -58,6 +56,7 @@ def _view(dataset: Dataset) -> DatasetView:
         source_url=config.source_url,
         config_sha256=dataset.config_sha256,
         code_sha256=dataset.code_sha256,
+        gold=tuple(table.name for table in config.gold),
     )
 
 
@@ -68,6 +67,8 @@ def dataset_config(place: Place, name: str) -> dict[str, Any]:
 
 def validate(place: Place, target: str | None) -> tuple[Validation, ...]:
     """Check one config (by dataset name, folder or file), or all of the catalog."""
+    from pharmaetl import validation
+
     return validation.validate(place.catalog, target)
 
 
@@ -80,6 +81,8 @@ def new_dataset(place: Place, target: str, source: str, force: bool, allow_priva
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of dataset.json, for editors."""
+    from pharmaetl.config.dataset_config import DatasetConfig
+
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **DatasetConfig.model_json_schema()}
 
 
@@ -105,4 +108,6 @@ def accept(place: Place, dataset: str, reason: str, columns: Sequence[str] = ())
 
 def quality_rulesets(place: Place, dataset: str, table: str | None = None) -> tuple[Ruleset, ...]:
     """The rules of one table, or of all, as AWS Glue DQDL."""
+    from pharmaetl.quality import dqdl
+
     return dqdl.rulesets(place.catalog.find(dataset).config, table)

@@ -67,7 +67,7 @@ class Account:
 
     def state_machine_arn(self, name: str) -> str:
         """The ARN of a state machine here."""
-        return f"arn:{self._partition}:states:{self.region}:{self.number}:stateMachine:{name}"
+        return f"arn:{self.partition}:states:{self.region}:{self.number}:stateMachine:{name}"
 
     def client(self, service: str) -> Any:
         """A boto3 client; ConfigError where boto3 is not installed."""
@@ -82,7 +82,8 @@ class Account:
         return factory(service, region_name=self.region, config=settings)
 
     @property
-    def _partition(self) -> str:
+    def partition(self) -> str:
+        """aws, aws-cn or aws-us-gov."""
         return self.identity["arn"].split(":")[1]
 
 

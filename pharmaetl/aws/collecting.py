@@ -11,8 +11,8 @@ from pharmaetl.aws import handover
 from pharmaetl.errors import ConflictError, EngineError
 from pharmaetl.lake import layout
 from pharmaetl.lake.storage import CopyingStorage, Storage
-from pharmaetl.local import layers, runner
-from pharmaetl.local.state import Part, Run, Stop
+from pharmaetl.local import gold, layers, runner
+from pharmaetl.local.state import GoldPart, Part, Run, Stop
 from pharmaetl.pipeline import Layer, LocalStep, SparkJob
 
 
@@ -38,12 +38,7 @@ def _bronze(run: Run, attempts: Mapping[Layer, str]) -> None:
 
 def _silver(run: Run, attempts: Mapping[Layer, str]) -> None:
     report = _report(run, "silver", attempts["silver"])
-    wanted = handover.attempt_path(run, "bronze", attempts["bronze"])
-    if not str(report.document["bronze_path"]).endswith(wanted):
-        raise ConflictError(
-            f"attempt {attempts['silver']} of the silver job has read {report.document['bronze_path']}, not {wanted}",
-            hint="nothing was published; start a new execution",
-        )
+    _refuse_other_input(run, report, "bronze", attempts)
     for part in run.parts:
         if part.rows_bronze == 0:
             layers.nothing_left(part)
@@ -51,13 +46,39 @@ def _silver(run: Run, attempts: Mapping[Layer, str]) -> None:
         layers.take_measures(part, report.document["tables"][part.table.name])
         level = run.dataset.config.table_level(part.table)
         written = f"{report.folder}/{part.table.name}"
-        _copy_in(run, f"{written}/silver", layout.silver_dir(run.dataset.name, level, run.version, run.run_id))
+        _copy_in(run, f"{written}/silver", run.folder_of(part))
         _copy_in(run, f"{written}/quarantine", layout.quarantine_dir(run.dataset.name, level, run.run_id))
     run.seconds_elsewhere = report.seconds
     layers.account(run)
 
 
-_TAKE: Mapping[Layer, Callable[[Run, Mapping[Layer, str]], None]] = {"bronze": _bronze, "silver": _silver}
+def _gold(run: Run, attempts: Mapping[Layer, str]) -> None:
+    report = _report(run, "gold", attempts["gold"])
+    _refuse_other_input(run, report, "silver", attempts)
+    run.gold = []
+    for table in run.dataset.config.gold:
+        part, measures = GoldPart(table.as_table()), report.document["tables"][table.name]
+        gold.take_measures(part, measures)
+        run.gold.append(part)
+        if measures["rows"]:
+            _copy_in(run, f"{report.folder}/{table.name}", run.folder_of(part))
+    run.seconds_elsewhere = report.seconds
+    gold.account(run)
+
+
+_TAKE: Mapping[Layer, Callable[[Run, Mapping[Layer, str]], None]] = {
+    "bronze": _bronze, "silver": _silver, "gold": _gold,
+}  # fmt: skip
+
+
+def _refuse_other_input(run: Run, report: _Report, below: Layer, attempts: Mapping[Layer, str]) -> None:
+    """A job that has read another attempt than the one that is published has made something else of it."""
+    wanted, read = handover.attempt_path(run, below, attempts[below]), str(report.document[f"{below}_path"])
+    if not read.endswith(wanted):
+        raise ConflictError(
+            f"{report.folder} was made of {read}, not of {wanted}",
+            hint="nothing was published; start a new execution",
+        )
 
 
 def _written(run: Run) -> Iterator[Part]:

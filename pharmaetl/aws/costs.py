@@ -19,7 +19,6 @@ DPUS = {
 }  # fmt: skip
 """Data processing units of one worker. R workers count memory-optimised units, which cost somewhat more than these."""
 RUNS_A_MONTH = {"daily": 30.4, "weekly": 4.35, "monthly": 1.0}
-LAYERS = ("bronze", "silver")
 _UNKNOWN = "as many as the config allows, until a first run says how much text there is"
 
 
@@ -84,12 +83,11 @@ def estimate(config: DatasetConfig, past: Sequence[RunRecord]) -> RunCost:
     runs = [record for record in past if record.outcome == "published" and record.process.startswith("arn:")]
     jobs = []
     text = max((sum(member.bytes for member in record.source.members) for record in runs[:1]), default=0)
-    # as the newest run had them; before there is one, as many as the config allows
-    asked = dict(zip(LAYERS, sizes.workers(text, config), strict=True)) if runs else {}
-    for layer in LAYERS:
+    for layer, wanted in sizes.workers(text, config).items():
         took = [step.seconds for record in runs for step in record.steps if step.name == layer]
         seconds = median(took) if took else None
-        dpus, workers = DPUS[config.worker_type], asked.get(layer, config.number_of_workers)
+        # as the newest run had them; before there is one, as many as the config allows
+        dpus, workers = DPUS[config.worker_type], wanted if runs else config.number_of_workers
         jobs.append(JobCost(layer, workers, dpus, seconds, dollars(workers, dpus, seconds or 0)))
     return RunCost(tuple(jobs), len(runs), RUNS_A_MONTH[config.cadence], _why(text, config) if runs else _UNKNOWN)
 

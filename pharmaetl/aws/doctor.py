@@ -92,7 +92,8 @@ def _definitions(account: Account, catalog: Catalog) -> Iterator[Diagnosis]:
     client = account.client("stepfunctions")
     for dataset in catalog:
         name = f"state machine {DatasetNames(dataset.config, account.prefix).state_machine}"
-        definition = _filled(json.dumps(state_machine.definition(dataset.config)), account)
+        compiled = state_machine.in_partition(state_machine.definition(dataset.config), account.partition)
+        definition = _filled(json.dumps(compiled), account)
         try:
             with speaking("states:ValidateStateMachineDefinition"):
                 found = client.validate_state_machine_definition(definition=definition, severity="WARNING")
@@ -115,9 +116,9 @@ def _filled(definition: str, account: Account) -> str:
         if name.endswith("Url"):
             return f"https://sqs.{account.region}.amazonaws.com/{account.number}/queue"
         if name.endswith("FunctionArn"):
-            return f"arn:aws:lambda:{account.region}:{account.number}:function:function"
+            return f"arn:{account.partition}:lambda:{account.region}:{account.number}:function:function"
         if name.endswith("Arn"):
-            return f"arn:aws:sns:{account.region}:{account.number}:topic"
+            return f"arn:{account.partition}:sns:{account.region}:{account.number}:topic"
         return "name"
 
     return _PLACEHOLDER.sub(filling, definition)

@@ -38,6 +38,12 @@ class Asked(_Event):
         )
 
 
+class Woken(Asked):
+    """To the function that starts executions: an execution's input, and of a schedule, for when it rang."""
+
+    scheduled_time: str | None = None
+
+
 class FetchRequest(_Event):
     """To the function that fetches: the execution's input, and which execution it is."""
 
@@ -56,6 +62,8 @@ class PublishRequest(_Event):
     execution: str
     bronze_attempt: str
     silver_attempt: str
+    gold_attempt: str | None = None
+    """None where the dataset has no gold tables."""
 
 
 class StateError(_Event):
@@ -104,8 +112,11 @@ class FetchResult(BaseModel):
     jobs_path: str | None = None
     bronze_path: str | None = None
     silver_path: str | None = None
+    gold_path: str | None = None
     bronze_workers: int = 0
     silver_workers: int = 0
+    gold_workers: int | None = None
+    """None, as the path is, where the dataset has no gold tables."""
 
 
 class PublishResult(BaseModel):

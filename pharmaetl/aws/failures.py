@@ -27,7 +27,9 @@ from pharmaetl.watch import Silent
 
 HINT = "\nhint: "
 """Between reason and hint in what a Lambda function raises."""
-_STEPS = {"FetchAndHash": "fetch", "Bronze": "bronze", "Silver": "silver", "UpdateManifest": "publish"}
+_STEPS = {
+    "FetchAndHash": "fetch", "Bronze": "bronze", "Silver": "silver", "Gold": "gold", "UpdateManifest": "publish",
+}  # fmt: skip
 _RAISED = re.compile(r"\b([A-Z]\w*Error): *(.*)", re.DOTALL)
 _LONGEST = 2000
 

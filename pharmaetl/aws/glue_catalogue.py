@@ -2,7 +2,7 @@
 
 | table | points at |
 |---|---|
-| `<table>` | the silver folder of the current version, after a rollback the old one again |
+| `<table>`, silver and gold | its folder of the current version, after a rollback the old one again |
 | `<table>_bronze` | bronze of every published run, one partition `run` each, registered one by one |
 
 The publish log is the truth and the catalogue follows it: `refresh` brings it up to date from whatever state it is in,
@@ -45,12 +45,16 @@ def refresh(storage: Storage, config: DatasetConfig, client: GlueClient | None =
     current = publishlog.current(storage, config.dataset)
     if current is None:
         return None
-    catalogue = _Catalogue(client or Account().client("glue"), DatasetNames(config).database, storage, current)
+    account = Account.of_environment()
+    database = DatasetNames(config, account.prefix).database
+    catalogue = _Catalogue(client or account.client("glue"), database, storage, current)
     with speaking("glue:UpdateTable", absent="pharmaetl aws deploy makes the database"):
         for table in current.tables:
-            catalogue.show_silver(table)
+            catalogue.show_current(table)
             catalogue.show_bronze(table)
-        catalogue.drop_vanished({table.name for table in current.tables})
+        for table in current.gold:
+            catalogue.show_current(table)
+        catalogue.drop_vanished({table.name for table in current.all_tables})
     return current
 
 
@@ -63,7 +67,7 @@ class _Catalogue:
     storage: Storage
     current: LogEntry
 
-    def show_silver(self, table: TableVersion) -> None:
+    def show_current(self, table: TableVersion) -> None:
         """Let the table point at the version's folder."""
         location = self.storage.url(table.path)
         self._settle(table.name, lambda _: table_input(self.current, table.name, location, table.schema_))
@@ -85,12 +89,12 @@ class _Catalogue:
         )
 
     def drop_vanished(self, there: set[str]) -> None:
-        """Take away silver tables that the current version doesn't have any more; their data stays in the lake."""
+        """Take away tables that the current version doesn't have any more, but bronze; their data stays in the lake."""
         for page in self.client.get_paginator("get_tables").paginate(DatabaseName=self.database):
             for table in page["TableList"]:
                 owner = table.get("Parameters", {}).get(DATASET)
-                is_silver = owner == self.current.dataset and not table.get("PartitionKeys")
-                if is_silver and table["Name"] not in there and _sequence(dict(table)) < self.current.sequence:
+                is_ours = owner == self.current.dataset and not table.get("PartitionKeys")
+                if is_ours and table["Name"] not in there and _sequence(dict(table)) < self.current.sequence:
                     self.client.delete_table(DatabaseName=self.database, Name=table["Name"])
 
     def _bronze_columns(self, table: TableVersion) -> dict[str, str]:

@@ -4,27 +4,28 @@
 |---|---|---|
 | records/<table>/records.txt | fetch_and_hash | bronze job |
 | rejects/<table>/rejects.txt | fetch_and_hash, where records were refused | silver job |
-| jobs.json | fetch_and_hash | both jobs (`pharmaetl.spark.glue` says what is in it) |
+| jobs.json | fetch_and_hash | the jobs (`pharmaetl.spark.glue` says what is in it) |
 | handover.json | fetch_and_hash, last of all | update_manifest |
 | bronze/attempt=<id>/… | bronze job | silver job, update_manifest |
-| silver/attempt=<id>/… | silver job | update_manifest |
+| silver/attempt=<id>/… | silver job | gold job, update_manifest |
+| gold/attempt=<id>/… | gold job, where the dataset has gold tables | update_manifest |
 
 Nothing of it is read once the run is published; the bucket's lifecycle rule removes it.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from pharmaetl import runid
+from pharmaetl.aws import jobdocument
+from pharmaetl.aws.jobdocument import folder
 from pharmaetl.catalog import Dataset
-from pharmaetl.config import jobspec
 from pharmaetl.download.transfer import Fetched
 from pharmaetl.engine import Shared
 from pharmaetl.errors import ConflictError, CorruptLogError, NotStoredError, UsageError
@@ -35,6 +36,7 @@ from pharmaetl.lake.schema import TableProfile
 from pharmaetl.lake.storage import Storage
 from pharmaetl.local import contract
 from pharmaetl.local.state import Part, Run
+from pharmaetl.pipeline import Layer
 from pharmaetl.run_options import RunOptions
 from pharmaetl.text.delimited import Split
 from pharmaetl.text.header import HeaderMatch
@@ -77,16 +79,7 @@ class Handover(Document):
     code_sha256: str
     bronze_workers: int
     silver_workers: int
-
-
-def folder(dataset: str, run_id: str) -> str:
-    """Where a run's unpublished files are; it begins with the dataset, whose roles reach no other one's."""
-    return f"{layout.WORK}/{dataset}-{run_id}"
-
-
-def jobs_path(dataset: str, run_id: str) -> str:
-    """The document that the Glue jobs work from."""
-    return f"{folder(dataset, run_id)}/jobs.json"
+    gold_workers: int | None = None
 
 
 def layer_path(dataset: str, run_id: str, layer: str) -> str:
@@ -108,10 +101,13 @@ def checked(run_id: str) -> str:
     return run_id
 
 
-def save(run: Run, workers: tuple[int, int]) -> Handover:
-    """Upload the records and the documents of a run whose source is unpacked; the handover itself comes last."""
+def save(run: Run, workers: Mapping[Layer, int]) -> Handover:
+    """Upload the records and the documents of a run whose source is unpacked; the handover itself comes last.
+
+    `workers`: of each job that the dataset has.
+    """
     parts = tuple(_upload(run, part) for part in run.parts)
-    run.storage.replace(jobs_path(run.dataset.name, run.run_id), _jobs(run))
+    run.storage.replace(jobdocument.path(run.dataset.name, run.run_id), jobdocument.of(run))
     handed = Handover(
         dataset=run.dataset.name,
         run_id=run.run_id,
@@ -127,8 +123,9 @@ def save(run: Run, workers: tuple[int, int]) -> Handover:
         served=run.served,
         config_sha256=run.dataset.config_sha256,
         code_sha256=run.dataset.code_sha256,
-        bronze_workers=workers[0],
-        silver_workers=workers[1],
+        bronze_workers=workers["bronze"],
+        silver_workers=workers["silver"],
+        gold_workers=workers.get("gold"),
     )
     run.storage.replace(_path(run.dataset.name, run.run_id), documentfile.encode(handed))
     return handed
@@ -218,27 +215,14 @@ def begun(started: datetime) -> float:
     return time.monotonic() - max(0.0, (datetime.now(UTC) - started).total_seconds())
 
 
-def transforms_module(dataset: str) -> str:
-    """What a dataset's transforms.py is called in the library that the Glue jobs get."""
-    return f"pharmaetl_transforms_{dataset}"
-
-
 def _path(dataset: str, run_id: str) -> str:
     return f"{folder(dataset, run_id)}/handover.json"
-
-
-def _records(run: Run, table: str) -> str:
-    return f"{folder(run.dataset.name, run.run_id)}/records/{table}/records.txt"
-
-
-def _rejects(run: Run, table: str) -> str:
-    return f"{folder(run.dataset.name, run.run_id)}/rejects/{table}/rejects.txt"
 
 
 def _upload(run: Run, part: Part) -> HandedPart:
     """Put a table's records into the lake; in the document, paths are those there."""
     name, split = part.table.name, part.split
-    records, rejects = _records(run, name), _rejects(run, name)
+    records, rejects = jobdocument.records(run, name), jobdocument.rejects(run, name)
     run.storage.put(records, split.records)
     if split.rows_rejected:
         run.storage.put(rejects, split.rejects)
@@ -249,34 +233,6 @@ def _upload(run: Run, part: Part) -> HandedPart:
         split=replace(split, records=Path(records), rejects=Path(rejects)),
         warnings=part.warnings,
     )
-
-
-def _jobs(run: Run) -> bytes:
-    """The jobs of both layers, on one line: engines read a text line by line, in any order."""
-    document = {
-        "format": FORMAT,
-        "dataset": run.dataset.name,
-        "run_id": run.run_id,
-        "raw_path": run.storage.url(layout.raw_dir(run.dataset.name, run.source_sha256)),
-        "source_sha256": run.source_sha256,
-        "transforms": transforms_module(run.dataset.name) if run.dataset.transforms else None,
-        "tables": [_job(run, part) for part in run.parts if part.rows_bronze],
-    }
-    return json.dumps(document, ensure_ascii=True).encode()
-
-
-def _job(run: Run, part: Part) -> dict[str, Any]:
-    name, split = part.table.name, part.split
-    return {
-        "name": name,
-        "source_file": part.text.member,
-        "records_path": run.storage.url(_records(run, name)),
-        "rejects_path": run.storage.url(_rejects(run, name)) if split.rows_rejected else None,
-        "names": list(part.header.names),
-        "rows": part.rows_bronze,
-        "line_breaks": split.line_breaks,
-        "spec": jobspec.table_spec(part.table, run.as_of, part.header.names),
-    }
 
 
 def _fetched(source: Source, work: Path) -> Fetched:

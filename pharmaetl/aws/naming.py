@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pharmaetl.config.dataset_config import DatasetConfig
+from pharmaetl.pipeline import Layer, SparkJob, local_steps_for
 
 PREFIX = "PP-RAWS"
 """Prefix of every stack, where no other is asked for (CDK context `prefix`, or PHARMAETL_AWS_PREFIX)."""
@@ -52,7 +53,11 @@ class BaseNames:
 
 @dataclass(frozen=True)
 class DatasetNames:
-    """Names of what one dataset has for itself."""
+    """Names of what one dataset has for itself.
+
+    With the usual prefix they are what the config says, or follow from the dataset alone; any other prefix stands
+    before each of them, so that two deployments in one account don't meet.
+    """
 
     config: DatasetConfig
     prefix: str = PREFIX
@@ -60,7 +65,7 @@ class DatasetNames:
     @property
     def slug(self) -> str:
         """The dataset's name as AWS resources bear it: hyphens for underscores."""
-        return self.config.dataset.replace("_", "-")
+        return self._apart(self.config.dataset.replace("_", "-"))
 
     @property
     def stack(self) -> str:
@@ -88,24 +93,26 @@ class DatasetNames:
         return f"{self.slug}-trigger"
 
     @property
-    def bronze_job(self) -> str:
-        """The Glue job of the bronze layer."""
-        return self.config.bronze_job_name or f"{self.config.dataset}-bronze-etl"
+    def jobs(self) -> dict[Layer, str]:
+        """The Glue jobs by layer, in the order in which they run; gold only where the config has gold tables."""
+        steps = local_steps_for(self.config)
+        return {step.layer: self._apart(step.job_name) for step in steps if isinstance(step, SparkJob)}
 
     @property
-    def silver_job(self) -> str:
-        """The Glue job of the silver layer."""
-        return self.config.silver_job_name or f"{self.config.dataset}-silver-etl"
+    def security_configuration(self) -> str:
+        """By which keys Glue encrypts what it writes itself; its log groups bear the name too."""
+        return f"{self.prefix.lower()}-{self.config.dataset.replace('_', '-')}"
 
     @property
     def crawler(self) -> str | None:
         """The Glue crawler over bronze; None where the config names none."""
-        return self.config.bronze_crawler_name
+        name = self.config.bronze_crawler_name
+        return self._apart(name) if name else None
 
     @property
     def database(self) -> str:
-        """The Glue database with the dataset's tables."""
-        return self.config.database_name or f"{self.config.dataset}_db"
+        """The Glue database with the dataset's tables, in whose name a query wants no hyphen."""
+        return self._apart(self.config.database_name or f"{self.config.dataset}_db", "_")
 
     @property
     def dead_letters(self) -> str:
@@ -116,3 +123,6 @@ class DatasetNames:
     def schedule(self) -> str:
         """The EventBridge schedule."""
         return f"{self.slug}-cadence"
+
+    def _apart(self, name: str, hyphen: str = "-") -> str:
+        return name if self.prefix == PREFIX else f"{self.prefix.lower().replace('-', hyphen)}{hyphen}{name}"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pharmaetl import cache as default_cache
 from pharmaetl import hashing
-from pharmaetl.aws import handover
+from pharmaetl.aws import jobdocument
 from pharmaetl.catalog import Dataset
 from pharmaetl.errors import ConfigError, LocalIOError
 from pharmaetl.pipeline import Layer
@@ -78,7 +78,7 @@ def job_library(dataset: Dataset, into: Path) -> Path:
     sources = [_PACKAGE / "__init__.py", _PACKAGE / "errors.py", *sorted((_PACKAGE / "spark").glob("*.py"))]
     members = {f"pharmaetl/{path.relative_to(_PACKAGE).as_posix()}": path.read_bytes() for path in sources}
     if dataset.transforms is not None:
-        members[f"{handover.transforms_module(dataset.name)}.py"] = dataset.transforms.read_bytes()
+        members[f"{jobdocument.transforms_module(dataset.name)}.py"] = dataset.transforms.read_bytes()
     _add(archive, members)
     return archive
 

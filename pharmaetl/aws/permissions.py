@@ -36,7 +36,7 @@ def iam_actions(definition: dict[str, Any]) -> tuple[Permission, ...]:
 def _permissions(definition: dict[str, Any]) -> Iterator[Permission]:
     for state in definition["States"].values():
         if state["Type"] == "Task":
-            named_by, actions = _NEEDS[state["Resource"].removeprefix("arn:aws:states:::")]
+            named_by, actions = _NEEDS[state["Resource"].partition(":states:::")[2]]
             for action in actions:
                 yield Permission(action, state["Parameters"][named_by])
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Literal
 
 from pharmaetl import lineage, runid
-from pharmaetl.aws import collecting, handover, retries, secrets
+from pharmaetl.aws import collecting, handover, jobdocument, retries, secrets
 from pharmaetl.aws.deadline import Deadline
 from pharmaetl.aws.events import Asked, FetchRequest, FetchResult, PublishRequest, PublishResult
 from pharmaetl.aws.workers import workers
 from pharmaetl.catalog import Dataset
 from pharmaetl.engine import Shared
-from pharmaetl.errors import NotStoredError
+from pharmaetl.errors import NotStoredError, UsageError
 from pharmaetl.lake import layout, manifest, publishlog, runs
 from pharmaetl.lake.documents import ErrorInfo, LogEntry, RunRecord
 from pharmaetl.lake.storage import Storage
@@ -85,7 +85,7 @@ def publish(storage: Storage, dataset: Dataset, request: PublishRequest, watch: 
     if known is not None:
         return known
     handed = handover.read(storage, dataset, request.run_id)
-    attempts: dict[Layer, str] = {"bronze": request.bronze_attempt, "silver": request.silver_attempt}
+    attempts = _attempts(dataset, request)
     with _workplace(storage, dataset) as (work, engines):
         run = handover.restored(handed, storage, dataset, watch=watch, work=work, engines=engines)
         with runner.recorded(run):
@@ -96,6 +96,16 @@ def publish(storage: Storage, dataset: Dataset, request: PublishRequest, watch: 
                 return _result("skipped", run.run_id, publishlog.current(storage, dataset.name), stop.reason)
             recording.finish(run, "published", run.why)
             return _result("published", run.run_id, run.entry, run.why)
+
+
+def _attempts(dataset: Dataset, request: PublishRequest) -> dict[Layer, str]:
+    """The job runs by layer; UsageError where one that the dataset needs is not named."""
+    attempts: dict[Layer, str] = {"bronze": request.bronze_attempt, "silver": request.silver_attempt}
+    if not dataset.config.gold:
+        return attempts
+    if request.gold_attempt is None:
+        raise UsageError(f"gold_attempt is missing: {dataset.name} has gold tables", hint="start a new execution")
+    return {**attempts, "gold": request.gold_attempt}
 
 
 def url_of(dataset: Dataset, asked: Asked) -> str:
@@ -176,11 +186,13 @@ def _changed(storage: Storage, handed: handover.Handover) -> FetchResult:
         version=layout.version_of(run_id),
         source_sha256=sha256,
         raw_path=storage.url(layout.raw_dir(dataset, sha256)),
-        jobs_path=storage.url(handover.jobs_path(dataset, run_id)),
+        jobs_path=storage.url(jobdocument.path(dataset, run_id)),
         bronze_path=storage.url(handover.layer_path(dataset, run_id, "bronze")),
         silver_path=storage.url(handover.layer_path(dataset, run_id, "silver")),
+        gold_path=storage.url(handover.layer_path(dataset, run_id, "gold")) if handed.gold_workers else None,
         bronze_workers=handed.bronze_workers,
         silver_workers=handed.silver_workers,
+        gold_workers=handed.gold_workers,
     )
 
 

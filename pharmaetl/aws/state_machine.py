@@ -15,12 +15,13 @@ from pharmaetl.pipeline import Crawl, Fetch, Gate, Layer, Publish, SkipIfUnchang
 
 FETCHED = (
     "dataset", "run_id", "changed", "reason", "version", "source_sha256", "raw_path", "jobs_path", "bronze_path",
-    "silver_path", "bronze_workers", "silver_workers",
+    "silver_path", "gold_path", "bronze_workers", "silver_workers", "gold_workers",
 )  # fmt: skip
 """Keys of what the function that fetches returns: always all of them, null rather than absent."""
 PUBLISHED = ("outcome", "run_id", "sequence", "version", "rows", "reason")
 """Keys of what the function that publishes returns; `outcome` is published or skipped."""
 
+_SILVER_ATTEMPT = "States.Format('{}/attempt={}', $.fetch.silver_path, $.silver.attempt)"
 _BRONZE_ATTEMPT = "States.Format('{}/attempt={}', $.fetch.bronze_path, $.bronze.attempt)"
 _ARGUMENTS: dict[Layer, dict[str, str]] = {
     "bronze": {
@@ -35,6 +36,12 @@ _ARGUMENTS: dict[Layer, dict[str, str]] = {
         "--silver_path.$": "$.fetch.silver_path",
         "--run_id.$": "$.fetch.run_id",
     },
+    "gold": {
+        "--silver_path.$": _SILVER_ATTEMPT,
+        "--jobs_path.$": "$.fetch.jobs_path",
+        "--gold_path.$": "$.fetch.gold_path",
+        "--run_id.$": "$.fetch.run_id",
+    },
 }
 
 
@@ -46,11 +53,24 @@ def definition(config: DatasetConfig) -> dict[str, Any]:
         following = next(iter(compiled), following)
         states = compiled | states
     return {
-        "Comment": f"{config.dataset}: fetched, hashed, bronze, silver, judged and published, or left as it is",
+        "Comment": f"{config.dataset}: fetched, hashed, transformed, judged and published, or left as it is",
         "StartAt": following,
         "TimeoutSeconds": retries.MACHINE_SECONDS,
         "States": states | failure_path.states(config.dataset),
     }
+
+
+def in_partition(definition: dict[str, Any], partition: str) -> dict[str, Any]:
+    """A definition as it stands in another partition of AWS, such as aws-us-gov."""
+    states = {
+        name: {key: _moved(value, partition) if key == "Resource" else value for key, value in state.items()}
+        for name, state in definition["States"].items()
+    }
+    return {**definition, "States": states}
+
+
+def _moved(arn: str, partition: str) -> str:
+    return arn.replace("arn:aws:", f"arn:{partition}:", 1)
 
 
 def _compiled(step: Step, config: DatasetConfig, following: str) -> States:
@@ -66,7 +86,7 @@ def _compiled(step: Step, config: DatasetConfig, following: str) -> States:
         case SparkJob(layer=layer):
             return _job(layer, config, following)
         case Publish():
-            return _publish(config.dataset, following)
+            return _publish(config, following)
         case Crawl():
             return _crawl(following)
         case _ as never:
@@ -112,14 +132,14 @@ def _job(layer: Layer, config: DatasetConfig, following: str) -> States:
     return _task(layer.capitalize(), body, following)
 
 
-def _publish(dataset: str, following: str) -> States:
+def _publish(config: DatasetConfig, following: str) -> States:
+    layers: tuple[Layer, ...] = ("bronze", "silver", "gold") if config.gold else ("bronze", "silver")
     payload = {
         "action": "publish",
-        "dataset": dataset,
+        "dataset": config.dataset,
         "run_id.$": "$.fetch.run_id",
         "execution.$": "$$.Execution.Id",
-        "bronze_attempt.$": "$.bronze.attempt",
-        "silver_attempt.$": "$.silver.attempt",
+        **{f"{layer}_attempt.$": f"$.{layer}.attempt" for layer in layers},
     }
     # another run published the same inputs meanwhile: the lake has them already
     skipped = {"Variable": "$.manifest.outcome", "StringEquals": "skipped", "Next": "Unchanged"}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 from typer.main import get_command
 
 from pharmaetl import __version__
-from pharmaetl.cli import aws, dataset, doctor, lineage, manifest, path, prune, quality, run, runs, status
 from pharmaetl.cli.failures import PROGRAM, failure_of
-from pharmaetl.cli.options import add, group, help_without_command
+from pharmaetl.cli.options import Command, add, group, help_without_command
 from pharmaetl.cli.output import Output, prepare_streams
 
 HELP = (
@@ -39,21 +39,28 @@ Exit codes:
 Data goes to stdout, everything else to stderr. In a pipe, tables are aligned plain text with a header, never cut.
 """
 
-GROUPS = (
-    (
-        "manifest",
-        "The publish log, which decides what readers see.",
-        (manifest.show, manifest.history, manifest.verify, manifest.rollback),
-    ),
-    ("runs", "What was done in a lake.", (runs.list_, runs.show, runs.watch, runs.stop, runs.resume)),
-    ("quality", "What the gate checks, and what it found.", (quality.show, quality.history, quality.export)),
-    (
-        "dataset",
+COMMANDS: Mapping[str, str] = {
+    "run": "run",
+    "plan": "run",
+    "status": "status",
+    "lineage": "lineage",
+    "path": "path",
+    "doctor": "doctor",
+    "prune": "prune",
+}
+"""Commands without a group, and which module here has the function of the same name."""
+
+GROUPS: Mapping[str, tuple[str, str]] = {
+    "manifest": ("The publish log, which decides what readers see.", "show history verify rollback"),
+    "runs": ("What was done in a lake.", "list_ show watch stop resume"),
+    "quality": ("What the gate checks, and what it found.", "show history export"),
+    "dataset": (
         "The configs that say what there is to run.",
-        (dataset.list_, dataset.show, dataset.validate, dataset.schema, dataset.new, dataset.drift, dataset.accept),
+        "list_ show validate schema new drift accept",
     ),
-    ("aws", "The same pipelines on AWS.", (aws.synth, aws.deploy, aws.start, aws.status, aws.doctor)),
-)
+    "aws": ("The same pipelines on AWS.", "synth deploy start status doctor"),
+}
+"""Groups of commands, each with the functions that the module of its name here has for them."""
 
 
 def _print_version(asked: bool) -> None:
@@ -70,13 +77,25 @@ def _program(context: typer.Context, version: Version = False) -> None:
         help_without_command(context)
 
 
-def build() -> typer.Typer:
-    """The whole command tree."""
+def build(first: str = "") -> typer.Typer:
+    """The whole command tree; where the first word names a command or group, only what is below that one.
+
+    Importing every command's module and reading its options takes longer than most commands do.
+    """
     app = group(PROGRAM, HELP, epilog=EXAMPLES, callback=_program)
-    add(app, (run.run, run.plan, status.status, lineage.lineage, path.path, doctor.doctor, prune.prune))
-    for name, text, commands in GROUPS:
-        app.add_typer(add(group(name, text), commands))
+    is_known = first in COMMANDS or first in GROUPS
+    for name, module in COMMANDS.items():
+        if not is_known or name == first:
+            add(app, [_function(module, name)])
+    for name, (text, functions) in GROUPS.items():
+        if not is_known or name == first:
+            app.add_typer(add(group(name, text), [_function(name, function) for function in functions.split()]))
     return app
+
+
+def _function(module: str, name: str) -> Command:
+    function: Command = getattr(import_module(f"{__package__}.{module}"), name)
+    return function
 
 
 def main() -> int:
@@ -90,7 +109,7 @@ def main() -> int:
 def answer(words: Sequence[str]) -> int:
     """Do what the words say; the exit code. Whatever is raised below ends here."""
     try:
-        code = get_command(build()).main(args=list(words), prog_name=PROGRAM, standalone_mode=False)
+        code = get_command(build(*words[:1])).main(args=list(words), prog_name=PROGRAM, standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
         failure = failure_of(error)
         _output_for(words).fail(failure)

@@ -10,7 +10,7 @@ from pharmaetl.cli.options import DatasetArgument
 from pharmaetl.cli.session import Session
 from pharmaetl.cli.views import lake as views
 
-Layer = Annotated[Literal["raw", "bronze", "silver"], typer.Option(help="Which layer.")]
+Layer = Annotated[Literal["raw", "bronze", "silver", "gold"], typer.Option(help="Which layer.")]
 TableName = Annotated[str | None, typer.Option("--table", metavar="T", help="Only this table.", show_default=False)]
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pharmaetl.cli import cloud_run
 from pharmaetl.cli.options import AllowPrivateHosts, DatasetsArgument, OptionalDataset
 from pharmaetl.cli.session import Session
 from pharmaetl.cli.views import runs as views
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from pharmaetl.run_options import RunOptions
 
 Until = Literal["fetch", "bronze", "silver"]
-Engine = Literal["auto", "sail", "spark"]
+Engine = Literal["auto", "duckdb", "sail", "spark"]
 Target = Literal["local", "aws"]
 
 _SOURCE = typer.Option(metavar="PATH|URL", help="Read this file instead of the configured one.", show_default=False)
@@ -94,6 +93,8 @@ def run(
     if len(names) > 1 and wanted.source is not None:
         raise UsageError("--source goes with one dataset", hint=f"pharmaetl run {names[0]} --source {wanted.source}")
     if wanted.target == "aws":
+        from pharmaetl.cli import cloud_run
+
         cloud_run.run(session, names, wanted.options(), wait=wanted.wait, dry_run=dry_run)
     elif dry_run:
         _plan(session, names, wanted)
@@ -180,6 +181,8 @@ def plan(wanted: Wanted, session: Session, dataset: OptionalDataset = None) -> N
 
     if wanted.target == "aws":
         names = [dataset] if dataset else api.dataset_names(session.place)
+        from pharmaetl.cli import cloud_run
+
         cloud_run.run(session, names, wanted.options(), wait=False, dry_run=True)
     elif dataset is not None:
         _plan(session, [dataset], wanted)

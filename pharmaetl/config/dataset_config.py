@@ -14,8 +14,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from pharmaetl.config import dates, rulefit, sourceurl
+from pharmaetl.config.cadence import USUAL, Cadence
 from pharmaetl.config.column import Column, ColumnType, Derivation, Derived, Fraction, Model, SnakeName
 from pharmaetl.config.dialect import Dialect
+from pharmaetl.config.gold import GoldColumn, GoldTable
 from pharmaetl.config.mistakes import Loc, Mistake, refuse, repeated, unknown
 from pharmaetl.config.rule import Rule, Severity
 from pharmaetl.config.table import Contract, Table
@@ -23,11 +25,11 @@ from pharmaetl.errors import RefusedError, UsageError
 
 __all__ = [
     "Cadence", "Column", "ColumnType", "Contract", "DataQuality", "DatasetConfig", "DatasetName", "Derivation",
-    "Derived", "Dialect", "Fraction", "Model", "Retention", "Rule", "Severity", "SnakeName", "Table",
+    "Derived", "Dialect", "Fraction", "GoldColumn", "GoldTable", "Model", "Retention", "Rule", "Severity",
+    "SnakeName", "Table",
 ]  # fmt: skip
 
 DatasetName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
-Cadence = Literal["daily", "weekly", "monthly"]
 
 
 class DataQuality(Model):
@@ -90,7 +92,7 @@ class DatasetConfig(Model):
     )
     description: str = Field(default="", description="one sentence for people")
     license: str = Field(default="", description="terms of use of the data, with the attribution they ask for")
-    cadence: Cadence = Field(default="daily", description="how often the source changes; decides what counts as stale")
+    cadence: Cadence = Field(default=USUAL, description="how often the source changes; decides what counts as stale")
     source_url: str = Field(
         description="https, http or file URL, or a path; ${NAME} stands for a secret from the environment"
     )
@@ -114,17 +116,21 @@ class DatasetConfig(Model):
     )
     bronze_job_name: str | None = Field(default=None, description="AWS Glue job of the bronze layer")
     silver_job_name: str | None = Field(default=None, description="AWS Glue job of the silver layer")
+    gold_job_name: str | None = Field(default=None, description="AWS Glue job of the gold layer")
     bronze_crawler_name: str | None = Field(default=None, description="AWS Glue crawler over the bronze layer")
     database_name: str | None = Field(default=None, description="AWS Glue database")
-    glue_version: Literal["4.0", "5.0", "5.1"] = Field(default="5.1", description="AWS Glue version of both jobs")
+    glue_version: Literal["4.0", "5.0", "5.1"] = Field(default="5.1", description="AWS Glue version of all jobs")
     worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X", "G.12X", "G.16X", "R.1X", "R.2X", "R.4X", "R.8X"] = Field(
-        default="G.1X", description="AWS Glue worker type of both jobs"
+        default="G.1X", description="AWS Glue worker type of all jobs"
     )
     number_of_workers: Annotated[int, Field(ge=2, le=299)] = Field(
         default=10, description="AWS Glue workers of each job"
     )
     data_quality: DataQuality = Field(default=DataQuality(), description="limits of the gate")
     tables: Annotated[tuple[Table, ...], Field(min_length=1)] = Field(description="the files inside the source")
+    gold: tuple[GoldTable, ...] = Field(
+        default=(), description="tables made from these by functions of transforms.py, published in the same version"
+    )
 
     @field_validator("source_url")
     @classmethod
@@ -162,7 +168,14 @@ class DatasetConfig(Model):
 
     @model_validator(mode="after")
     def _tables_agree(self) -> Self:
-        refuse([*self._table_mistakes(), *self._required_mistakes(), *self._reference_mistakes()])
+        refuse(
+            [
+                *self._table_mistakes(),
+                *self._gold_mistakes(),
+                *self._required_mistakes(),
+                *self._reference_mistakes(),
+            ]
+        )
         return self
 
     def _table_mistakes(self) -> Iterator[Mistake]:
@@ -173,22 +186,39 @@ class DatasetConfig(Model):
                 place: Loc = ("tables", index, "member")
                 yield Mistake(f"table {table.name} needs `member`: the dataset has several tables", place)
 
+    def _gold_mistakes(self) -> Iterator[Mistake]:
+        for mistake in repeated([table.name for table in self.gold], "gold table", ("gold",)):
+            yield Mistake(mistake.message, (*mistake.loc, "name"))
+        taken = {table.name: number for number, table in enumerate(self.tables)}
+        for index, gold in enumerate(self.gold):
+            if gold.name in taken:
+                depends: tuple[Loc, ...] = (("tables", taken[gold.name], "name"),)
+                yield Mistake(f"{gold.name} is a silver table already", ("gold", index, "name"), depends=depends)
+
     def _required_mistakes(self) -> Iterator[Mistake]:
-        known: dict[Loc, str] = {
-            ("tables", number, "columns", index, "name"): column.name
-            for number, table in enumerate(self.tables)
-            for index, column in enumerate(table.columns)
-        }
+        known: dict[Loc, str] = {}
+        for number, table in enumerate(self.tables):
+            known |= {("tables", number, "columns", i, "name"): column.name for i, column in enumerate(table.columns)}
+        for number, gold in enumerate(self.gold):
+            known |= {("gold", number, "columns", i, "name"): column.name for i, column in enumerate(gold.columns)}
         for index, name in enumerate(self.data_quality.required_columns):
             if name not in known.values():
                 yield unknown(name, known, "any table", ("data_quality", "required_columns", index))
 
     def _reference_mistakes(self) -> Iterator[Mistake]:
-        tables = {table.name: (index, rulefit.columns_of(table.columns)) for index, table in enumerate(self.tables)}
-        for index, table in enumerate(self.tables):
+        """Silver's rules are about silver; those of gold tables may refer to any table."""
+        tables: dict[str, tuple[Loc, rulefit.Columns]] = {
+            table.name: (("tables", index), rulefit.columns_of(table.columns))
+            for index, table in enumerate(self.tables)
+        }
+        both = tables | {table.name: (("gold", index), table.rule_columns()) for index, table in enumerate(self.gold)}
+        every: tuple[Table | GoldTable, ...] = (*self.tables, *self.gold)
+        for table in every:
+            parents = tables if isinstance(table, Table) else both
+            place, columns = parents[table.name]
             for number, rule in enumerate(table.quality):
-                for mistake in rulefit.reference_mistakes(rule, rulefit.columns_of(table.columns), tables):
-                    yield replace(mistake, loc=("tables", index, "quality", number, *mistake.loc))
+                for mistake in rulefit.reference_mistakes(rule, columns, parents):
+                    yield replace(mistake, loc=(*place, "quality", number, *mistake.loc))
 
     def table_level(self, table: Table) -> str | None:
         """The folder level of a table in lake paths: None where the dataset has just one."""
@@ -196,4 +226,5 @@ class DatasetConfig(Model):
 
     def data_settings(self) -> dict[str, Any]:
         """What of the config decides the data; the names and sizes of AWS resources don't."""
-        return self.model_dump(mode="json", include={"dataset", "tables", "data_quality"})
+        gold = {"gold"} if self.gold else set()
+        return self.model_dump(mode="json", include={"dataset", "tables", "data_quality", *gold})

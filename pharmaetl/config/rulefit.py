@@ -110,8 +110,10 @@ def _is_date(text: str) -> bool:
         return False
 
 
-def reference_mistakes(rule: Rule, columns: Columns, tables: Mapping[str, tuple[int, Columns]]) -> Iterator[Mistake]:
+def reference_mistakes(rule: Rule, columns: Columns, tables: Mapping[str, tuple[Loc, Columns]]) -> Iterator[Mistake]:
     """What is wrong with a ReferentialIntegrity rule, given its own table's columns and all tables, by name.
+
+    Of each table, where in the config it stands, and its columns.
 
     A mistake's place is relative to the rule, what it depends on to the whole config.
     """
@@ -120,7 +122,7 @@ def reference_mistakes(rule: Rule, columns: Columns, tables: Mapping[str, tuple[
         return
     if wanted.table not in tables:
         hint = f"known: {', '.join(tables)}"
-        names: tuple[Loc, ...] = tuple(("tables", index, "name") for index, _ in tables.values())
+        names: tuple[Loc, ...] = tuple((*place, "name") for place, _ in tables.values())
         yield Mistake(f"there is no table {wanted.table!r}", ("references", "table"), hint, names)
     elif len(wanted.columns) != len(rule.subject):
         message = f"{len(rule.subject)} columns can't refer to {len(wanted.columns)}: each needs its own"
@@ -129,15 +131,15 @@ def reference_mistakes(rule: Rule, columns: Columns, tables: Mapping[str, tuple[
         yield from _pair_mistakes(rule, columns, wanted, *tables[wanted.table])
 
 
-def _pair_mistakes(rule: Rule, columns: Columns, wanted: References, table: int, parents: Columns) -> Iterator[Mistake]:
-    known: dict[Loc, str] = {("tables", table, "columns", index, "name"): name for name, (index, _) in parents.items()}
+def _pair_mistakes(rule: Rule, columns: Columns, wanted: References, table: Loc, parents: Columns) -> Iterator[Mistake]:
+    known: dict[Loc, str] = {(*table, "columns", index, "name"): name for name, (index, _) in parents.items()}
     for number, (name, parent) in enumerate(zip(rule.subject, wanted.columns, strict=True)):
         place: Loc = ("references", "columns", number)
         if parent not in parents:
             yield unknown(parent, known, f"table {wanted.table}", place)
         elif name in columns and not _alike(columns[name][1].type, parents[parent][1].type):
             message = f"{name} has type {columns[name][1].type}, but {parent} has type {parents[parent][1].type}"
-            yield Mistake(message, place, depends=(("tables", table, "columns", parents[parent][0], "type"),))
+            yield Mistake(message, place, depends=((*table, "columns", parents[parent][0], "type"),))
 
 
 def _alike(one: ColumnType, two: ColumnType) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,27 +14,14 @@ from pharmaetl.download.partial import CHUNK, Partial
 from pharmaetl.download.patience import Pace, Retries
 from pharmaetl.download.refusals import PassingError, malformed, refusal
 from pharmaetl.download.site import Site
-from pharmaetl.download.transfer import Fetched, Known, Limits, NotModified, Probed, Progress
+from pharmaetl.download.transfer import Fetched, Known, Limits, NotModified, Probed, Progress, Web, now
 from pharmaetl.errors import RefusedError, SourceFormatError
-from pharmaetl.secret import Secret, redact
+from pharmaetl.secret import redact
 
 if TYPE_CHECKING:
     import requests
 
 _NO_HEAD = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
-
-
-@dataclass(frozen=True)
-class Web:
-    """A source on the web: its URL as it may be shown, and the one to request, with its secrets filled in."""
-
-    shown: str
-    url: Secret
-
-
-def now() -> str:
-    """The time, UTC, as ISO 8601 with a trailing Z."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def download(

@@ -16,10 +16,8 @@ from urllib.parse import unquote
 
 from pharmaetl import secret
 from pharmaetl.download.answers import Origin, safe_name
-from pharmaetl.download.download import Web, download, now
-from pharmaetl.download.download import probe as probe_web
 from pharmaetl.download.partial import CHUNK, Partial, local_io
-from pharmaetl.download.transfer import Fetched, Known, Limits, NotModified, Probed, Progress
+from pharmaetl.download.transfer import Fetched, Known, Limits, NotModified, Probed, Progress, Web, now
 from pharmaetl.errors import ConfigError, LocalIOError, RefusedError, SourceFormatError, UnavailableError
 
 __all__ = ["Fetched", "Known", "Limits", "NotModified", "Probed", "Progress", "fetch", "probe"]
@@ -63,7 +61,9 @@ def fetch(
         case _Local() as local:
             return _copy(local, spool, limits, progress)
         case Web() as web:
-            return download(web, spool, limits=limits, known=known, progress=progress, sleep=sleep)
+            from pharmaetl.download import download as from_web
+
+            return from_web.download(web, spool, limits=limits, known=known, progress=progress, sleep=sleep)
 
 
 def probe(source: str, *, limits: Limits = PROBE_LIMITS, known: Known | None = None) -> Probed:
@@ -75,7 +75,9 @@ def probe(source: str, *, limits: Limits = PROBE_LIMITS, known: Known | None = N
             modified = None if known is None else sha256 != known.sha256
             return Probed(local.url, size, sha256, None, None, modified)
         case Web() as web:
-            return probe_web(web, limits=limits, known=known, sleep=time.sleep)
+            from pharmaetl.download import download as from_web
+
+            return from_web.probe(web, limits=limits, known=known, sleep=time.sleep)
 
 
 def _place(source: str) -> _Local | Web:

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pharmaetl.secret import Secret
+
+
+@dataclass(frozen=True)
+class Web:
+    """A source on the web: its URL as it may be shown, and the one to request, with its secrets filled in."""
+
+    shown: str
+    url: Secret
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,11 @@ class Probed:
     last_modified: str | None
     modified: bool | None
     """Against the known version."""
+
+
+def now() -> str:
+    """The time, UTC, as ISO 8601 with a trailing Z."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Progress(Protocol):

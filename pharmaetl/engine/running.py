@@ -8,8 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from pharmaetl.catalog import Dataset
 from pharmaetl.engine import jvm, sail
 from pharmaetl.engine.choice import Choice, choose
 from pharmaetl.errors import EngineError, EngineUnavailableError, LocalIOError, PharmaetlError
@@ -23,6 +24,10 @@ _NO_PROXY = "no_grpc_proxy"
 _S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 _PY4J = ("An error occurred while calling ", ": org.apache.spark.SparkException: Job aborted")
 """First lines that say nothing of what happened."""
+_MODULES = ("pyspark", "py4j", "grpc", "duckdb", "_duckdb")
+"""Where engines' exceptions come from."""
+_INTERRUPTED = "Query interrupted"
+"""What DuckDB makes of the KeyboardInterrupt that a signal has raised inside a query."""
 _NOT_THERE = ("FileNotFoundException", "PATH_NOT_FOUND", "does not exist")
 
 
@@ -40,11 +45,21 @@ class Engine:
     @property
     def session(self) -> SparkSession:
         """The session; the first use starts the engine, and takes a second or so."""
-        if self._session is None:
-            from pharmaetl.spark import session
+        from pharmaetl.spark import dialect
 
-            self._session = session.configure(self._sail() if self.choice.name == "sail" else self._jvm())
+        if self._session is None:
+            self._session = self._started()
+        dialect.speak(self._session)
         return self._session
+
+    def _started(self) -> SparkSession:
+        if self.choice.name == "duckdb":
+            from pharmaetl.engine.duck.session import Session
+
+            return cast("SparkSession", Session(self._scratch))
+        from pharmaetl.spark import session
+
+        return session.configure(self._sail() if self.choice.name == "sail" else self._jvm())
 
     def start_early(self) -> None:
         """Start the engine's process now, so that it is up when the first job needs it."""
@@ -73,7 +88,9 @@ class Engine:
         except (PharmaetlError, OSError):
             raise
         except Exception as error:
-            if not type(error).__module__.startswith(("pyspark", "py4j", "grpc")):
+            if self.choice.name == "duckdb" and str(error) == _INTERRUPTED:
+                raise KeyboardInterrupt from error
+            if not type(error).__module__.startswith(_MODULES):
                 raise
             raise self._explained(error) from error
 
@@ -91,6 +108,12 @@ class Engine:
                 f"the embedded engine died ({cause})",
                 hint="--engine spark spills more to disk, where Java is installed; --master and --target aws run it"
                 " on more machines",
+            )
+        if type(error).__name__ == "OutOfMemoryException":
+            reason = text.splitlines()[0].removeprefix("Out of Memory Error: ")
+            return EngineError(
+                f"engine duckdb is out of memory: {reason[:200]}",
+                hint="free space for its temporary files (TMPDIR), or use --engine sail or spark",
             )
         said = (line.strip() for line in text.splitlines() if line.strip())
         first = next((line for line in said if not line.startswith(_PY4J)), type(error).__name__)
@@ -143,31 +166,37 @@ class Engine:
 
 
 class Shared:
-    """One engine for several runs: started by the first that needs it, replaced where it died, stopped at the end."""
+    """Engines for several runs: started by the first that needs one, replaced where it died, stopped at the end."""
 
     def __init__(self, *, several: bool = False) -> None:
-        self._engine: Engine | None = None
+        self._engines: dict[str, Engine] = {}
+        self._choices: dict[tuple[str, str | None, str], Choice] = {}
+        self._last: str | None = None
         self._several = several
         self._scratch = tempfile.TemporaryDirectory(prefix="pharmaetl-engine-")
 
-    def get(self, asked: EngineName, master: str | None, source_bytes: int) -> Engine:
-        """The engine; EngineUnavailableError where the one asked for can't start here."""
-        if self._engine is not None and self._engine.is_dead:
-            self._engine.close()
-            self._engine = None
-        if self._engine is None:
-            choice = choose(asked, master)
-            self._engine = Engine(choice, Path(self._scratch.name), source_bytes, several=self._several)
-        self._engine.suit(source_bytes)
-        return self._engine
+    def get(self, asked: EngineName, master: str | None, source_bytes: int, dataset: Dataset | None = None) -> Engine:
+        """The engine for a dataset; EngineUnavailableError where the one asked for can't start here."""
+        asking = (asked, master, dataset.name if dataset is not None else "")
+        choice = self._choices.get(asking) or choose(asked, master, dataset)
+        self._choices[asking], self._last = choice, choice.name
+        known = self._engines.get(choice.name)
+        if known is not None and known.is_dead:
+            known.close()
+            known = None
+        if known is None:
+            known = Engine(choice, Path(self._scratch.name), source_bytes, several=self._several)
+            self._engines[choice.name] = known
+        known.suit(source_bytes)
+        return known
 
     @property
     def name(self) -> str | None:
-        """The engine's name, once one was needed."""
-        return self._engine.choice.name if self._engine else None
+        """The name of the engine that was asked for last, once one was needed."""
+        return self._last
 
     def close(self) -> None:
-        """Stop the engine, where one was started."""
-        if self._engine is not None:
-            self._engine.close()
+        """Stop the engines that were started."""
+        for engine in self._engines.values():
+            engine.close()
         self._scratch.cleanup()

@@ -122,9 +122,16 @@ class LogEntry(Document):
     code_sha256: str
     engine: str = ""
     tables: tuple[TableVersion, ...]
+    gold: tuple[TableVersion, ...] = ()
+    """The gold tables made from these; none in entries of versions before there were any."""
     quality: Quality
     reason: str = ""
     """Why: for a rollback, or a gate that was told to let something pass."""
+
+    @property
+    def all_tables(self) -> tuple[TableVersion, ...]:
+        """Every table of the version, silver's first."""
+        return (*self.tables, *self.gold)
 
 
 class TableResult(Document):
@@ -138,6 +145,14 @@ class TableResult(Document):
     path: str
     rules: dict[str, int] = Field(default={})
     """Refused rows by rule."""
+
+
+class GoldResult(Document):
+    """What a run has written of one gold table."""
+
+    name: str
+    rows: int
+    path: str
 
 
 class StepResult(Document):
@@ -169,6 +184,7 @@ class RunRecord(Document):
     version: str | None = None
     source: Source
     tables: tuple[TableResult, ...] = ()
+    gold: tuple[GoldResult, ...] = ()
     quality: Quality | None = None
     steps: tuple[StepResult, ...] = ()
     seconds: float = 0.0
@@ -199,6 +215,7 @@ class RunRecord(Document):
                 "version",
                 "source",
                 "tables",
+                "gold",
                 "quality",
                 "steps",
                 "seconds",

@@ -68,7 +68,7 @@ def _difference(storage: Storage, file: DataFile, *, deep: bool) -> str | None:
 
 
 def _files(entry: LogEntry) -> Iterator[DataFile]:
-    return (file for table in entry.tables for file in table.files)
+    return (file for table in entry.all_tables for file in table.files)
 
 
 def _read_log(storage: Storage, dataset: str) -> tuple[list[LogEntry], list[Finding]]:
@@ -109,7 +109,7 @@ def _log_findings(storage: Storage, dataset: str, log: Sequence[LogEntry]) -> It
             problem = f"run {run_id} was published {times} times"
             yield Finding(layout.log_dir(dataset), problem, "error", "compare these entries, and keep what they list")
     for entry in log:
-        for table in entry.tables:
+        for table in entry.all_tables:
             if table.rows != sum(file.rows for file in table.files):
                 problem = f"the rows of the files of table {table.name} don't add up to {table.rows}"
                 yield Finding(layout.log_entry(dataset, entry.sequence), problem, "error", _FROM_BACKUP)
@@ -148,7 +148,7 @@ def _file_repair(dataset: str, *, is_current: bool) -> str:
 def _foreign_files(storage: Storage, log: Sequence[LogEntry]) -> Iterator[Finding]:
     """Files in the folders of published tables that no entry lists."""
     listed = {file.path for entry in log for file in _files(entry)}
-    for folder in sorted({table.path for entry in log for table in entry.tables}):
+    for folder in sorted({table.path for entry in log for table in entry.all_tables}):
         for stored in storage.list(folder):
             if stored.path not in listed:
                 problem = "in the folder of a published table, but no entry lists it"

@@ -51,6 +51,11 @@ def gold_dir(table: str, version: str, run_id: str) -> str:
     return f"{GOLD}/{table}/version={version}/run={run_id}"
 
 
+def run_of(path: str) -> str:
+    """The run in whose folder a data file lies; empty where it lies in none."""
+    return next((folder[4:] for folder in path.split("/")[2:-1] if folder.startswith("run=")), "")
+
+
 def log_dir(dataset: str) -> str:
     """The publish log of a dataset."""
     return f"{MANIFESTS}/{dataset}"

@@ -18,7 +18,6 @@ from pharmaetl.errors import (
     AlreadyPublishedError,
     CommitUnknownError,
     ConflictError,
-    CorruptLogError,
     DeniedError,
     LocalIOError,
     NotStoredError,
@@ -29,6 +28,7 @@ from pharmaetl.errors import (
 )
 from pharmaetl.lake import documentfile, layout, notice, pruned, publishlog
 from pharmaetl.lake.changes import Changed, Decision, Inputs, Unchanged, decide
+from pharmaetl.lake.currentstate import rebuild_state
 from pharmaetl.lake.documents import LogEntry, Quality, Source, TableVersion
 from pharmaetl.lake.integrity import Finding, damage, verify
 from pharmaetl.lake.publishlog import current, entries, find
@@ -55,6 +55,7 @@ class Candidate:
     code_sha256: str
     tables: tuple[TableVersion, ...]
     quality: Quality
+    gold: tuple[TableVersion, ...] = ()
     engine: str = ""
     reason: str = ""
     claimed_after: int = 0
@@ -81,13 +82,14 @@ def commit(storage: Storage, candidate: Candidate, parent: LogEntry | None) -> L
         code_sha256=candidate.code_sha256,
         engine=candidate.engine,
         tables=candidate.tables,
+        gold=candidate.gold,
         quality=candidate.quality,
         reason=candidate.reason,
     )
     # who has lost already needs no search of the log and no flush; who loses from here on is told by the create
     if not storage.exists(layout.log_entry(entry.dataset, entry.sequence)):
         _refuse_second_time(storage, candidate, parent)
-        storage.sync([file.path for table in candidate.tables for file in table.files])
+        storage.sync([file.path for table in entry.all_tables for file in table.files])
     return _append(storage, entry)
 
 
@@ -116,29 +118,6 @@ def rollback(storage: Storage, dataset: str, to_run_id: str | None, reason: str)
     with notice.announced(storage, dataset, "rollback", runs=[target.run_id]):
         _refuse_pruned(storage, target)
         return _append(storage, target.model_copy(update=changed))
-
-
-def rebuild_state(storage: Storage, dataset: str) -> LogEntry | None:
-    """Make `manifests/<dataset>.json` a copy of the newest entry, and return that; nothing to do in an empty log.
-
-    Raises CorruptLogError where the file is a copy of an entry that the log has lost: it may be the only one.
-    """
-    path = layout.current_state(dataset)
-    # in this order: the log may get ahead of a copy that was read before, never the other way round
-    state = _state(storage, dataset)
-    newest = publishlog.newest(storage, dataset)
-    known = _sequence_in(path, state)
-    if known > (newest[0].sequence if newest else 0):
-        raise documentfile.corrupt(path, f"it is a copy of entry {known}, which the log has lost")
-    if newest and known == newest[0].sequence and newest[1] != state:
-        raise documentfile.corrupt(path, f"it differs from entry {known}, whose copy it is: one of the two has changed")
-    while newest is not None and newest[1] != state:
-        state = newest[1]
-        storage.replace(path, state)
-        # another run may have published and written meanwhile: whoever writes looks again
-        if publishlog.newest_sequence(storage, dataset) != newest[0].sequence:
-            newest = publishlog.newest(storage, dataset)
-    return newest[0] if newest else None
 
 
 def _append(storage: Storage, entry: LogEntry) -> LogEntry:
@@ -278,21 +257,6 @@ def _version_of(log: Sequence[LogEntry], run_id: str) -> LogEntry:
         near = get_close_matches(run_id, published, n=3, cutoff=0.5) or list(published)[-3:]
         raise UsageError(f"{dataset} has no published version of run {run_id}", hint=f"published: {', '.join(near)}")
     return published[run_id]
-
-
-def _state(storage: Storage, dataset: str) -> bytes | None:
-    try:
-        return storage.read(layout.current_state(dataset))
-    except NotStoredError:
-        return None
-
-
-def _sequence_in(path: str, state: bytes | None) -> int:
-    """Of which entry the state is a copy; 0 where it can't be read, for it is to be rewritten anyway."""
-    try:
-        return documentfile.decode(LogEntry, path, state or b"").sequence
-    except CorruptLogError:
-        return 0
 
 
 def _now() -> str:

@@ -18,7 +18,8 @@ KEPT_RECORDS = 20
 """So many of the newest runs keep their records whatever their age: `status` and the drift report look at them."""
 FOREIGN_RUN_SECONDS = 7 * DAY_SECONDS
 """For how long a run of another host is believed to be running: whether its process is there can't be asked."""
-_AREAS = (layout.BRONZE, layout.SILVER, layout.QUARANTINE, layout.GOLD, layout.RAW, layout.RUNS, layout.LINEAGE)
+_AREAS = (layout.BRONZE, layout.SILVER, layout.QUARANTINE, layout.RAW, layout.RUNS, layout.LINEAGE)
+"""Whose second folder is the dataset's; of gold that is the table's."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class _Needed:
     log: tuple[LogEntry, ...]
     expired: dict[str, Expired]
     records: dict[str, RunRecord]
+    known: frozenset[str]
+    """Every run of the dataset that has a record or an entry."""
     running: frozenset[str]
     kept: frozenset[str]
     """Runs whose version is in the log and stays."""
@@ -80,7 +83,9 @@ def survey(storage: Storage, dataset: str, rules: Rules) -> Survey:
     to: in this order, whatever appears meanwhile is either not listed or known to be needed.
     """
     stored = [file for area in _AREAS for file in storage.list(f"{area}/{dataset}")]
+    gold = list(storage.list(layout.GOLD))
     needed = _needed(storage, dataset, rules)
+    stored += [file for file in gold if layout.run_of(file.path) in needed.known]
     doomed: list[Doomed] = []
     young: list[Doomed] = []
     for file in stored:
@@ -110,11 +115,12 @@ def _needed(storage: Storage, dataset: str, rules: Rules) -> _Needed:
         log=log,
         expired=over,
         records=records,
+        known=frozenset([*(run.run_id for run in listed), *(entry.run_id for entry in log)]),
         running=running,
         kept=frozenset(entry.run_id for entry in staying),
         sources=frozenset(sha256 for sha256 in sources if sha256),
         newest_runs=frozenset(run.run_id for run in listed[:KEPT_RECORDS]),
-        files=frozenset(file.path for entry in staying for table in entry.tables for file in table.files),
+        files=frozenset(file.path for entry in staying for table in entry.all_tables for file in table.files),
     )
 
 
@@ -162,7 +168,7 @@ def _judged(file: Stored, dataset: str, needed: _Needed, rules: Rules) -> Doomed
         return Doomed(file.path, file.bytes, reason, dataset, source=sha256) if unneeded else None
     if area in {layout.RUNS, layout.LINEAGE}:
         return _judged_record(file, dataset, name.partition(".")[0], needed, rules)
-    run_id = next((part[4:] for part in folders if part.startswith("run=")), "")
+    run_id = layout.run_of(file.path)
     if not is_run_id(run_id) or run_id in needed.running or file.path in needed.files:
         return None
     if run_id not in needed.kept:

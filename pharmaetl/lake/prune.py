@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from pharmaetl.config.dataset_config import Retention
 from pharmaetl.errors import CorruptLogError
-from pharmaetl.lake import layout, leftovers, notice, pruned
+from pharmaetl.lake import goldfiles, layout, leftovers, notice, pruned
 from pharmaetl.lake.marks import Doomed, Rules, Survey, survey
 from pharmaetl.lake.pruned import Pruned
 from pharmaetl.lake.storage import Storage
@@ -23,7 +23,8 @@ from pharmaetl.lake.storage import Storage
 GRACE_HOURS = 72.0
 """What is younger stays: long enough to resume on Monday what failed on Friday."""
 
-_AREAS = (layout.RAW, layout.BRONZE, layout.SILVER, layout.QUARANTINE, layout.GOLD, layout.MANIFESTS, layout.RUNS)
+_AREAS = (layout.RAW, layout.BRONZE, layout.SILVER, layout.QUARANTINE, layout.MANIFESTS, layout.RUNS)
+"""Whose second folder is the dataset's; of gold that is the table's."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ def prune(storage: Storage, request: Request, now: float | None = None) -> Pruni
         except CorruptLogError as error:
             refusal = Refusal(name, error.reason, error.hint)
             parts.append(Pruning(storage.root, request.dry_run, request.grace_hours, refused=(refusal,)))
+    if request.dataset is None:
+        parts.append(_nobodys_gold(storage, request, moment))
     return _together(parts)
 
 
@@ -105,6 +108,14 @@ def _leftovers(storage: Storage, request: Request, now: float) -> Pruning:
     doomed, young = leftovers.find(storage, request.dataset, request.rules("", now))
     if not request.dry_run:
         doomed = tuple(each for each in doomed if leftovers.remove(storage, each))
+    return Pruning(storage.root, request.dry_run, request.grace_hours, doomed, young)
+
+
+def _nobodys_gold(storage: Storage, request: Request, now: float) -> Pruning:
+    doomed, young = goldfiles.of_nobody(storage, datasets_in(storage), request.rules("", now))
+    if not request.dry_run:
+        for each in doomed:
+            storage.delete(each.path)
     return Pruning(storage.root, request.dry_run, request.grace_hours, doomed, young)
 
 
@@ -167,7 +178,7 @@ def _given_up(
             version=each.entry.version,
             pruned_at=at,
             reason=each.reason,
-            bytes=sum(file.bytes for table in each.entry.tables for file in table.files),
+            bytes=sum(file.bytes for table in each.entry.all_tables for file in table.files),
         )
         for each in found.expired
         if each.entry.run_id in doomed and each.entry.run_id not in before

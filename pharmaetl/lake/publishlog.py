@@ -6,7 +6,6 @@ The files themselves are the log. `manifests/<dataset>.json` is a copy for other
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 from pharmaetl import hashing
@@ -139,6 +138,8 @@ def chain_problems(log: Iterable[LogEntry]) -> list[tuple[str, str]]:
 
 def _all_bytes(storage: Storage, dataset: str, numbers: range) -> Iterator[tuple[int, bytes]]:
     """Entries in the order of their numbers, read a few at once; who stops early leaves the rest unread."""
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for first in range(0, len(numbers), _AT_ONCE):
             some = numbers[first : first + _AT_ONCE]
@@ -160,7 +161,7 @@ def _parsed(dataset: str, sequence: int, data: bytes) -> LogEntry:
         raise documentfile.corrupt(
             path, f"it says it is entry {entry.sequence} of {entry.dataset}, its name says otherwise"
         )
-    for table in entry.tables:
+    for table in entry.all_tables:
         for file in (table.path, *(listed.path for listed in table.files)):
             try:
                 checked(file)

@@ -16,6 +16,7 @@ from typing import Protocol
 from pharmaetl.lake import layout
 from pharmaetl.lake.local_storage import LocalStorage
 from pharmaetl.lake.storage import CopyingStorage, Storage
+from pharmaetl.local.footers import rows_in
 from pharmaetl.local.state import Run
 
 _THIS_MACHINE = re.compile(r"local(\[.*\])?")
@@ -80,10 +81,8 @@ class Here:
         return str(folder)
 
     def rows(self, name: str) -> int:
-        """By pyarrow, from the files."""
-        import pyarrow.parquet as pq
-
-        return sum(int(pq.read_metadata(file).num_rows) for file in (self.work / name).glob("*.parquet"))
+        """By the footers of the files."""
+        return sum(rows_in(file) for file in (self.work / name).glob("*.parquet"))
 
     def take_in(self, name: str, folder: str) -> None:
         """Moved into a lake on this machine, uploaded to another one and kept here."""

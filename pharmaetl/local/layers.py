@@ -15,8 +15,9 @@ from pharmaetl.lake.local_storage import LocalStorage
 from pharmaetl.local import contract as local_contract
 from pharmaetl.local import quality as local_quality
 from pharmaetl.local.exchange import exchange_of
+from pharmaetl.local.footers import rows_in
 from pharmaetl.local.state import Part, Run
-from pharmaetl.quality.gate import TableFacts
+from pharmaetl.quality.gate import FileFacts, TableFacts
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -92,7 +93,7 @@ def _silver_table(run: Run, part: Part) -> None:
         measures = jobs.silver(_session(run), job)
     take_measures(part, measures)
     level = run.dataset.config.table_level(part.table)
-    exchange.take_in(f"{below}/silver", layout.silver_dir(run.dataset.name, level, run.version, run.run_id))
+    exchange.take_in(f"{below}/silver", run.folder_of(part))
     exchange.take_in(f"{below}/quarantine", layout.quarantine_dir(run.dataset.name, level, run.run_id))
 
 
@@ -121,16 +122,15 @@ def nothing_left(part: Part) -> None:
 
 
 def _facts(part: Part, measures: dict[str, Any]) -> TableFacts:
-    return TableFacts(
-        table=part.table,
+    file = FileFacts(
+        header=part.header,
         rows_read=part.split.rows_read,
         rows_malformed=part.split.rows_rejected,
         malformed_rules=part.split.rules,
-        header=part.header,
         replacements=part.text.replacements,
-        measures=measures,
         warnings=part.warnings,
     )
+    return TableFacts(part.table, measures, file)
 
 
 def _result(run: Run, part: Part) -> TableResult:
@@ -139,24 +139,24 @@ def _result(run: Run, part: Part) -> TableResult:
     if facts is None:
         raise AssertionError("silver has not run")
     duplicates = int(facts.measures["rows_duplicate"])
-    if facts.rows_read != facts.rows + facts.rows_refused + duplicates:
+    rows_read = part.split.rows_read
+    if rows_read != facts.rows + facts.rows_refused + duplicates:
         raise EngineError(
-            f"{part.table.name}: {facts.rows_read} rows read, but {facts.rows} written,"
+            f"{part.table.name}: {rows_read} rows read, but {facts.rows} written,"
             f" {facts.rows_refused} refused and {duplicates} repeated",
             hint="nothing was published; please report this with the run record",
         )
-    level = run.dataset.config.table_level(part.table)
     rules = dict(part.split.rules)
     for finding in facts.measures["findings"]:
         if finding["refused"]:
             rules[finding["rule"]] = rules.get(finding["rule"], 0) + finding["rows"]
     return TableResult(
         name=part.table.name,
-        rows_read=facts.rows_read,
+        rows_read=rows_read,
         rows_published=facts.rows,
         rows_quarantined=facts.rows_refused,
         rows_duplicate=duplicates,
-        path=layout.silver_dir(run.dataset.name, level, run.version, run.run_id),
+        path=run.folder_of(part),
         rules=rules,
     )
 
@@ -164,7 +164,7 @@ def _result(run: Run, part: Part) -> TableResult:
 def looked_at(run: Run, path: str) -> tuple[str, int]:
     """SHA-256 and rows of a Parquet file as it is stored; one that is elsewhere is brought here once for both."""
     with _at_hand(run, path) as file:
-        return hashing.of_file(file), _rows_in(file)
+        return hashing.of_file(file), rows_in(file)
 
 
 @contextmanager
@@ -179,12 +179,6 @@ def _at_hand(run: Run, path: str) -> Iterator[Path]:
         yield copy
     finally:
         copy.unlink()
-
-
-def _rows_in(file: Path) -> int:
-    import pyarrow.parquet as pq
-
-    return int(pq.read_metadata(file).num_rows)
 
 
 def bronze_dir(run: Run, part: Part) -> str:

@@ -11,11 +11,12 @@ from typing import get_args
 
 from pharmaetl.config import configfile
 from pharmaetl.config.rule import ChangeRule
-from pharmaetl.errors import EngineError
-from pharmaetl.lake import layout, publishlog
-from pharmaetl.lake.documents import Quality, TableVersion
+from pharmaetl.drift import comparison as drift
+from pharmaetl.errors import EngineError, GateError
+from pharmaetl.lake import publishlog
+from pharmaetl.lake.documents import Check, Quality, TableVersion
 from pharmaetl.local.exchange import exchange_of
-from pharmaetl.local.state import Part, Run
+from pharmaetl.local.state import GoldPart, Part, Run, Stop
 from pharmaetl.quality import gate as quality
 from pharmaetl.quality.gate import Background
 
@@ -23,12 +24,36 @@ MAX_PAST = 30
 """Published versions that a change is compared with, the newest ones."""
 
 
+def gate(run: Run) -> Stop | None:
+    """Hold what was written against the rules; GateError where one fails, with rows that break it."""
+    run.quality = verdict = quality.with_checks(judge(run), drift.checks(run.drift))
+    run.detail = verdict.verdict
+    failed = quality.failures(verdict)
+    if failed:
+        raise GateError("; ".join(_said(check) for check in failed), hint=_gate_hint(run, failed))
+    return (
+        Stop(f"a sample of {run.options.sample} rows a table: checked, not published") if run.options.sample else None
+    )
+
+
+def _said(check: Check) -> str:
+    where = ".".join(part for part in (check.table, check.column) if part)
+    rows = f", e.g. {' | '.join(check.sample)}" if check.sample else ""
+    return f"{check.name} {where}: {check.value} against {check.threshold} ({check.reason or 'rule broken'}{rows})"
+
+
+def _gate_hint(run: Run, failed: list[Check]) -> str:
+    if all(check.name == "ShrinkGuard" for check in failed):
+        return f'if the release is meant to be smaller: pharmaetl run {run.dataset.name} --accept-shrink "REASON"'
+    return f"nothing was published; pharmaetl runs show {run.run_id} has every check"
+
+
 def judge(run: Run) -> Quality:
     """Measure what lies between tables, hold everything against the rules, and pick rows that break those that fail."""
     _measure_references(run)
     background = _background(run)
     limits, accepted = run.dataset.config.data_quality, run.options.accept_shrink
-    parts = [(part, part.facts) for part in run.parts if part.facts is not None]
+    parts = [(part, part.facts) for part in run.made if part.facts is not None]
     verdict = quality.judge([facts for _, facts in parts], limits, background, accepted)
     if verdict.verdict != "fail":
         return verdict
@@ -59,39 +84,39 @@ def _released(run: Run) -> date | None:
 
 def _past(run: Run) -> dict[str, tuple[TableVersion, ...]]:
     """Each table as it was published before; the log is read only where a rule asks for it."""
-    asked = {rule.rule for part in run.parts for rule in part.table.quality} & {*get_args(ChangeRule)}
+    asked = {rule.rule for part in run.made for rule in part.table.quality} & {*get_args(ChangeRule)}
     if run.current is None or not asked:
         return {}
     past = defaultdict(list)
     for entry in publishlog.published(run.storage, run.dataset.name, upto=run.current.sequence, limit=MAX_PAST):
-        for table in entry.tables:
+        for table in entry.all_tables:
             past[table.name].append(table)
     return {name: tuple(versions) for name, versions in past.items()}
 
 
 def _measure_references(run: Run) -> None:
     """Count the rows without a parent, where the job that wrote the tables has not; of a sample they mean nothing."""
-    measured = [(part, part.facts) for part in run.parts if part.facts is not None]
+    measured = [(part, part.facts) for part in run.made if part.facts is not None]
     asked = any(rule.references for part, _ in measured for rule in part.table.quality)
     if run.execution is not None or run.options.sample is not None or not asked:
         return
     if any(facts.rows for _, facts in measured):
         from pharmaetl.spark import jobs
 
-        written = [jobs.Written(_silver_url(run, part), run.spec_of(part), facts.rows) for part, facts in measured]
+        written = [jobs.Written(readable(run, part), run.spec_of(part), facts.rows) for part, facts in measured]
         with run.engine.speaking():
             found = jobs.orphans_of_all(run.engine.session, written)
         for part, facts in measured:
             facts.measures["references"] = found[part.table.name]
 
 
-def _parent_of(run: Run, table: str) -> Part | None:
+def _parent_of(run: Run, table: str) -> Part | GoldPart | None:
     """The other table of a reference."""
-    parents = (part for part in run.parts if part.table.name == table and part.facts and part.facts.rows)
+    parents = (part for part in run.made if part.table.name == table and part.facts and part.facts.rows)
     return next(parents, None)
 
 
-def _sample(run: Run, part: Part, index: int) -> list[str]:
+def _sample(run: Run, part: Part | GoldPart, index: int) -> list[str]:
     """Up to five written rows that break a rule of the config; a job elsewhere has picked them already."""
     if part.facts is not None and run.execution is not None:
         return list(part.facts.measures.get("samples", {}).get(str(index), []))
@@ -99,25 +124,26 @@ def _sample(run: Run, part: Part, index: int) -> list[str]:
 
     wanted = part.table.quality[index].references
     parent = _parent_of(run, wanted.table) if wanted else None
-    parent_path = _silver_url(run, parent) if parent else None
+    parent_path = readable(run, parent) if parent else None
     with run.engine.speaking():
-        return jobs.sample(run.engine.session, _silver_url(run, part), run.spec_of(part), index, parent_path)
+        return jobs.sample(run.engine.session, readable(run, part), run.spec_of(part), index, parent_path)
 
 
-def _silver_url(run: Run, part: Part) -> str:
-    level = run.dataset.config.table_level(part.table)
-    return exchange_of(run).readable(layout.silver_dir(run.dataset.name, level, run.version, run.run_id))
+def readable(run: Run, part: Part | GoldPart) -> str:
+    """What the engine reads for a written table."""
+    return exchange_of(run).readable(run.folder_of(part))
 
 
 @contextmanager
-def naming_rules(run: Run, part: Part) -> Iterator[None]:
+def naming_rules(run: Run, part: Part | GoldPart) -> Iterator[None]:
     """Tell SQL of a rule that the engine refuses from an engine that fails: InvalidConfigError with its place."""
-    from pharmaetl.spark import conditions
-
     spec = run.spec_of(part)
-    if not any(rule.where or rule.condition for rule in spec.rules):
+    # DuckDB runs nothing but SQL that was found plain beforehand
+    if run.engine.choice.name == "duckdb" or not any(rule.where or rule.condition for rule in spec.rules):
         yield
         return
+    from pharmaetl.spark import conditions
+
     session = run.engine.session
     _refuse(run, part, list(conditions.refused(session, spec)))
     try:
@@ -129,15 +155,16 @@ def naming_rules(run: Run, part: Part) -> Iterator[None]:
         raise
 
 
-def _refuse(run: Run, part: Part, refused: list[tuple[int, str, str]]) -> None:
+def _refuse(run: Run, part: Part | GoldPart, refused: list[tuple[int, str, str]]) -> None:
     if not refused:
         return
     path = run.dataset.config_path
     outline = configfile.outline_of(path.read_text("utf-8-sig"), str(path))
-    table = [table.name for table in run.dataset.config.tables].index(part.table.name)
+    kind, known = ("tables", run.dataset.config.tables) if isinstance(part, Part) else ("gold", run.dataset.config.gold)
+    table = [table.name for table in known].index(part.table.name)
     problems = []
     for index, key, reason in refused:
-        place = outline.place(("tables", table, "quality", index, key))
-        said = f"tables.{table}.quality.{index}.{key}: {part.table.quality[index].rule} of table {part.table.name}:"
+        place = outline.place((kind, table, "quality", index, key))
+        said = f"{kind}.{table}.quality.{index}.{key}: {part.table.quality[index].rule} of table {part.table.name}:"
         problems.append(configfile.Problem(str(path), *place, f"{said} the engine refuses it: {reason}"))
     raise configfile.InvalidConfigError(problems)

@@ -12,6 +12,7 @@ from pharmaetl.lake import layout, manifest, notice, runs
 from pharmaetl.lake.documents import ErrorInfo, RunRecord
 from pharmaetl.lake.process import process_name
 from pharmaetl.lake.storage import Storage
+from pharmaetl.local import gold as local_gold
 from pharmaetl.local.state import Run, remove_tree
 from pharmaetl.secret import redact
 
@@ -117,6 +118,7 @@ def record_of(state: Run, outcome: str, reason: str, error: PharmaetlError | Non
             "version": layout.version_of(state.run_id) if outcome == "published" else None,
             "source": state.source_document(),
             "tables": state.results,
+            "gold": local_gold.results(state),
             "quality": state.quality,
             "steps": state.steps,
             "seconds": round(time.monotonic() - state.begun, 3),

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
 
 from pharmaetl import runid
@@ -16,7 +16,9 @@ from pharmaetl.errors import ConflictError, InterruptedRunError, PharmaetlError
 from pharmaetl.lake import layout, manifest
 from pharmaetl.lake.documents import RunRecord, StepResult
 from pharmaetl.lake.storage import Storage
+from pharmaetl.local import gold as local_gold
 from pharmaetl.local import layers as local_layers
+from pharmaetl.local import quality as local_quality
 from pharmaetl.local import recording
 from pharmaetl.local import steps as local_steps
 from pharmaetl.local.state import Run, Stop, as_local_error
@@ -68,26 +70,34 @@ def resume(storage: Storage, dataset: Dataset, record: RunRecord, watch: Watch) 
 
 
 def _clear_unpublished(state: Run) -> None:
-    """Remove what the run left in bronze, silver and quarantine when it died: no entry of the log lists those files."""
+    """Remove what the run left in each layer when it died: no entry of the log lists those files."""
     if manifest.find(state.storage, state.dataset.name, state.run_id) is not None:
         raise ConflictError(f"{state.run_id} is published", hint=f"pharmaetl manifest show {state.dataset.name}")
-    for layer in (layout.BRONZE, layout.SILVER, layout.QUARANTINE):
-        for file in list(state.storage.list(f"{layer}/{state.dataset.name}")):
+    folders = [f"{layer}/{state.dataset.name}" for layer in (layout.BRONZE, layout.SILVER, layout.QUARANTINE)]
+    folders += [f"{layout.GOLD}/{table.name}" for table in state.dataset.config.gold]
+    for folder in folders:
+        for file in list(state.storage.list(folder)):
             if f"/run={state.run_id}/" in file.path:
                 state.storage.delete(file.path)
 
 
 def _run_steps(state: Run) -> RunRecord:
     with recorded(state):
-        choose(state.options.engine, state.options.master)
+        choose(state.options.engine, state.options.master, state.dataset)
         state.current = manifest.current(state.storage, state.dataset.name)
-        for step in local_steps_for(state.dataset.config):
+        steps = local_steps_for(state.dataset.config)
+        for step in steps:
             stop = timed(state, step)
-            if stop is None and state.options.until == step.name:
+            if stop is None and step.name == _last(steps, state.options.until):
                 stop = Stop(f"stopped after {step.name}, as asked")
             if stop is not None:
                 return recording.finish(state, "skipped", stop.reason)
         return recording.finish(state, "published", state.why)
+
+
+def _last(steps: Sequence[LocalStep], until: str | None) -> str | None:
+    """The step after which a run ends that shall not publish."""
+    return "silver" if until == "gold" and all(step.name != "gold" for step in steps) else until
 
 
 @contextlib.contextmanager
@@ -143,7 +153,7 @@ def execute(state: Run, step: LocalStep) -> Stop | None:
         case SparkJob(layer=layer):
             _LAYERS[layer](state)
         case Gate():
-            return local_steps.gate(state)
+            return local_quality.gate(state)
         case Publish():
             return local_steps.publish(state)
         case _ as never:
@@ -151,7 +161,11 @@ def execute(state: Run, step: LocalStep) -> Stop | None:
     return None
 
 
-_LAYERS: dict[Layer, Callable[[Run], None]] = {"bronze": local_layers.bronze, "silver": local_layers.silver}
+_LAYERS: dict[Layer, Callable[[Run], None]] = {
+    "bronze": local_layers.bronze,
+    "silver": local_layers.silver,
+    "gold": local_gold.gold,
+}
 
 
 @contextlib.contextmanager

@@ -62,6 +62,16 @@ class Part:
 
 
 @dataclass
+class GoldPart:
+    """One gold table that the run has made."""
+
+    table: Table
+    """As `GoldTable.as_table()` gives it."""
+    facts: TableFacts | None = None
+    schema: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
 class Run:
     """One run: what was asked, what is known so far, and where its unfinished files are."""
 
@@ -86,6 +96,8 @@ class Run:
     profiles: tuple[TableProfile, ...] = ()
     drift: tuple[Drift, ...] = ()
     results: tuple[TableResult, ...] = ()
+    gold: list[GoldPart] = field(default_factory=list)
+    """In the config's order, once the step has begun."""
     quality: Quality | None = None
     steps: list[StepResult] = field(default_factory=list)
     detail: str = ""
@@ -125,7 +137,8 @@ class Run:
     @property
     def engine(self) -> engine.Engine:
         """The engine, chosen at first use and started when its session is asked for."""
-        return self.engines.get(self.options.engine, self.options.master, self.fetched.bytes if self.fetched else 0)
+        source_bytes = self.fetched.bytes if self.fetched else 0
+        return self.engines.get(self.options.engine, self.options.master, source_bytes, self.dataset)
 
     @property
     def engine_name(self) -> str | None:
@@ -179,12 +192,25 @@ class Run:
             members=self.members(),
         )
 
-    def spec_of(self, part: Part) -> TableSpec:
+    @property
+    def made(self) -> tuple[Part | GoldPart, ...]:
+        """Every table that the gate judges and the log lists, silver's first."""
+        return (*self.parts, *self.gold)
+
+    def folder_of(self, part: Part | GoldPart) -> str:
+        """Where in the lake a table is written: its silver, or it as gold."""
+        if isinstance(part, GoldPart):
+            return layout.gold_dir(part.table.name, self.version, self.run_id)
+        level = self.dataset.config.table_level(part.table)
+        return layout.silver_dir(self.dataset.name, level, self.version, self.run_id)
+
+    def spec_of(self, part: Part | GoldPart) -> TableSpec:
         """What the Spark job must know of a table."""
         from pharmaetl.config import jobspec
         from pharmaetl.spark.spec import TableSpec
 
-        return TableSpec.from_json(jobspec.table_spec(part.table, self.as_of, part.header.names))
+        served = part.header.names if isinstance(part, Part) else ()
+        return TableSpec.from_json(jobspec.table_spec(part.table, self.as_of, served))
 
 
 def remove_tree(folder: Path) -> None:

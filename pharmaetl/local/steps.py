@@ -1,4 +1,4 @@
-"""The steps around the engine, on this machine: fetch, skip, unpack, gate, publish."""
+"""The steps around the engine, on this machine: fetch, skip, unpack, publish."""
 
 from __future__ import annotations
 
@@ -13,17 +13,14 @@ from typing import assert_never
 from pharmaetl.config.dataset_config import Table
 from pharmaetl.download import source
 from pharmaetl.download.transfer import Fetched, Known, Limits, NotModified
-from pharmaetl.drift import comparison as drift
-from pharmaetl.errors import AlreadyPublishedError, GateError, LocalIOError, SourceFormatError
+from pharmaetl.errors import AlreadyPublishedError, LocalIOError, SourceFormatError
 from pharmaetl.lake import layout, manifest
-from pharmaetl.lake.documents import Check, DataFile, TableVersion
+from pharmaetl.lake.documents import DataFile, TableVersion
 from pharmaetl.lake.local_storage import LocalStorage
 from pharmaetl.local import contract as local_contract
-from pharmaetl.local import quality as local_quality
 from pharmaetl.local.layers import looked_at
-from pharmaetl.local.state import Part, Run, Stop
+from pharmaetl.local.state import GoldPart, Part, Run, Stop
 from pharmaetl.pipeline import Fetch, Gate, LocalStep, Publish, SkipIfUnchanged, SparkJob, Unpack
-from pharmaetl.quality import gate as quality
 from pharmaetl.secret import redact
 from pharmaetl.text import delimited, release, unpack
 
@@ -38,7 +35,8 @@ def describe(step: LocalStep, run: Run) -> str:
         case Unpack():
             return run.fetched.file_name if run.fetched else ""
         case SparkJob(layer=layer):
-            return f"{layer}: {', '.join(part.table.name for part in run.parts)}"
+            tables = run.dataset.config.gold if layer == "gold" else [part.table for part in run.parts]
+            return f"{layer}: {', '.join(table.name for table in tables)}"
         case Gate():
             return "quality rules"
         case Publish():
@@ -221,30 +219,6 @@ def _store_raw(run: Run, fetched: Fetched) -> None:
     run.raw_stored = True
 
 
-def gate(run: Run) -> Stop | None:
-    """Hold what was written against the rules; GateError where one fails, with rows that break it."""
-    run.quality = verdict = quality.with_checks(local_quality.judge(run), drift.checks(run.drift))
-    run.detail = verdict.verdict
-    failed = quality.failures(verdict)
-    if failed:
-        raise GateError("; ".join(_said(check) for check in failed), hint=_gate_hint(run, failed))
-    return (
-        Stop(f"a sample of {run.options.sample} rows a table: checked, not published") if run.options.sample else None
-    )
-
-
-def _said(check: Check) -> str:
-    where = ".".join(part for part in (check.table, check.column) if part)
-    rows = f", e.g. {' | '.join(check.sample)}" if check.sample else ""
-    return f"{check.name} {where}: {check.value} against {check.threshold} ({check.reason or 'rule broken'}{rows})"
-
-
-def _gate_hint(run: Run, failed: list[Check]) -> str:
-    if all(check.name == "ShrinkGuard" for check in failed):
-        return f'if the release is meant to be smaller: pharmaetl run {run.dataset.name} --accept-shrink "REASON"'
-    return f"nothing was published; pharmaetl runs show {run.run_id} has every check"
-
-
 def publish(run: Run) -> Stop | None:
     """Read the files back, then commit the version. The commit is one atomic create."""
     if run.quality is None:
@@ -257,6 +231,7 @@ def publish(run: Run) -> Stop | None:
         code_sha256=run.dataset.code_sha256,
         engine=run.engine_name or "",
         tables=tuple(audited(run, part) for part in run.parts),
+        gold=tuple(audited(run, part) for part in run.gold),
         quality=run.quality,
         reason=run.why,
         claimed_after=run.claimed_after,
@@ -273,10 +248,9 @@ def publish(run: Run) -> Stop | None:
     return None
 
 
-def audited(run: Run, part: Part) -> TableVersion:
+def audited(run: Run, part: Part | GoldPart) -> TableVersion:
     """A table's files as they stand in the lake: sizes, hashes and row counts read from the files themselves."""
-    level = run.dataset.config.table_level(part.table)
-    folder = layout.silver_dir(run.dataset.name, level, run.version, run.run_id)
+    folder = run.folder_of(part)
     files = []
     for stored in run.storage.list(folder):
         sha256, rows = looked_at(run, stored.path)

@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from pharmaetl.config.column import ColumnType
-from pharmaetl.config.dataset_config import DatasetConfig, Rule, Table
-from pharmaetl.config.rule import Bound
 from pharmaetl.errors import UsageError
-from pharmaetl.quality.dqdl_dates import after, before
+
+if TYPE_CHECKING:
+    from pharmaetl.config.column import ColumnType
+    from pharmaetl.config.dataset_config import DatasetConfig, Rule, Table
+    from pharmaetl.config.rule import Bound
 
 _LAKE_COLUMNS = 2
-"""record_hash and meta_run_id, which silver has beside the config's columns."""
+"""record_hash and meta_run_id, which silver and gold have beside the config's columns."""
 _SMALLEST = Decimal("0.00000001")
 
 
@@ -31,19 +33,21 @@ class Ruleset:
 
 
 def rulesets(config: DatasetConfig, table: str | None = None) -> tuple[Ruleset, ...]:
-    """The ruleset of one table, or of all; UsageError for a table that the dataset doesn't have."""
-    names = [known.name for known in config.tables]
+    """The ruleset of one table, or of all, gold's last; UsageError for a table that the dataset doesn't have."""
+    gold = [known.as_table() for known in config.gold]
+    tables = [*config.tables, *gold]
+    names = [known.name for known in tables]
     if table is not None and table not in names:
         raise UsageError(f"{config.dataset} has no table {table!r}", hint=f"tables: {', '.join(names)}")
-    return tuple(
-        Ruleset(known.name, _document(config, known)) for known in config.tables if table in {None, known.name}
-    )
+    chosen = [known for known in tables if table in {None, known.name}]
+    return tuple(Ruleset(known.name, _document(config, known, is_gold=known in gold)) for known in chosen)
 
 
-def _document(config: DatasetConfig, table: Table) -> str:
+def _document(config: DatasetConfig, table: Table, *, is_gold: bool) -> str:
     limits = config.data_quality
-    lines = [f"# {config.dataset}, table {table.name}: the rules of its config", "Rules = ["]
-    rules = [("fail", "RowCount > 0")]
+    kind = "gold table" if is_gold else "table"
+    lines = [f"# {config.dataset}, {kind} {table.name}: the rules of its config", "Rules = ["]
+    rules = [("warn" if is_gold else "fail", "RowCount > 0")]
     for column in table.columns:
         if column.name in limits.required_columns:
             share = _number(1 - Decimal(str(limits.critical_null_threshold)))
@@ -111,6 +115,8 @@ def _values(rule: Rule, kind: ColumnType) -> str:
     if kind in {"string", "ndc11"}:
         return _share(rule, f"{rule.column} not between {_sql_text(low)} and {_sql_text(high)}")
     if kind == "date":
+        from pharmaetl.quality.dqdl_dates import after, before
+
         limits = f"{before(str(low))} and {after(str(high))}"
     else:
         step = 1 if kind == "integer" else _SMALLEST

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pharmaetl.config.dataset_config import DataQuality
+from pharmaetl.config.dataset_config import DataQuality, Table
 from pharmaetl.lake.documents import Check, LogEntry, Quality, Verdict
 from pharmaetl.quality import checks as rule_checks
 from pharmaetl.quality.checks import shown
-from pharmaetl.quality.tablefacts import Background, Outcome, TableFacts
+from pharmaetl.quality.tablefacts import Background, FileFacts, Outcome, TableFacts
 
-__all__ = ["FEW_ROWS", "Background", "TableFacts", "broken_rules", "failures", "judge", "with_checks"]
+__all__ = ["FEW_ROWS", "Background", "FileFacts", "TableFacts", "broken_rules", "failures", "judge", "with_checks"]
 
 _SHOWN = 20
 FEW_ROWS = 100
@@ -60,46 +60,53 @@ def broken_rules(facts: TableFacts, background: Background) -> list[int]:
 
 
 def _checks(facts: TableFacts, limits: DataQuality, background: Background, accepted: str) -> Iterator[Check]:
-    yield _header(facts)
+    if facts.file is not None:
+        yield _header(facts.table, facts.file)
     yield _not_empty(facts)
-    yield _quarantine_budget(facts, limits)
+    if facts.file is not None:
+        yield _quarantine_budget(facts, facts.file, limits)
     if not background.sampled:
         yield from _shrink(facts.table.name, facts.rows, limits, background.current, accepted)
     yield from _required(facts, limits)
-    yield from _refusals(facts)
-    yield from _readable(facts)
+    if facts.file is not None:
+        yield from _refusals(facts.table, facts.file)
+        yield from _readable(facts)
     for index, rule in enumerate(facts.table.quality):
         yield rule_checks.check(index, rule, facts, background)
 
 
-def _header(facts: TableFacts) -> Check:
-    header = facts.header
+def _header(table: Table, file: FileFacts) -> Check:
+    header = file.header
     unknown = [text for text in header.extras if text not in header.accepted]
     said = [f"unknown column {text[:60]!r}" for text in unknown[:_SHOWN]]
     said += [f"{len(unknown) - _SHOWN} more unknown columns"] if len(unknown) > _SHOWN else []
     said += [f"column {name} is not in this release" for name in header.absent]
     said += ["columns in another order"] if header.reordered else []
-    said += list(facts.warnings)
-    if facts.replacements:
-        said.append(f"{facts.replacements} bytes are undefined in the file's encoding, read as U+FFFD")
+    said += list(file.warnings)
+    if file.replacements:
+        said.append(f"{file.replacements} bytes are undefined in the file's encoding, read as U+FFFD")
     return Check(
         name="HeaderContract",
-        table=facts.table.name,
+        table=table.name,
         outcome="warn" if said else "pass",
         value=len(header.names) - len(header.extras),
-        threshold=len(facts.table.source_columns),
+        threshold=len(table.source_columns),
         reason="; ".join(said),
     )
 
 
 def _not_empty(facts: TableFacts) -> Check:
-    outcome: Outcome = "pass" if facts.rows > 0 else "fail"
-    reason = "" if facts.rows else f"no row of {facts.rows_read} is left to publish"
+    """A file's table must have rows; of a gold table a release may hold nothing."""
+    outcome: Outcome = "pass"
+    reason = ""
+    if facts.rows == 0:
+        outcome = "fail" if facts.file else "warn"
+        reason = f"no row of {facts.file.rows_read} is left to publish" if facts.file else "nothing was made of silver"
     return Check(name="NotEmpty", table=facts.table.name, outcome=outcome, value=facts.rows, threshold=1, reason=reason)
 
 
-def _quarantine_budget(facts: TableFacts, limits: DataQuality) -> Check:
-    share = facts.rows_refused / facts.rows_read if facts.rows_read else 0.0
+def _quarantine_budget(facts: TableFacts, file: FileFacts, limits: DataQuality) -> Check:
+    share = facts.rows_refused / file.rows_read if file.rows_read else 0.0
     over = share > limits.max_quarantine_fraction and (facts.rows_refused > FEW_ROWS or share > 0.5)
     return Check(
         name="QuarantineBudget",
@@ -108,12 +115,12 @@ def _quarantine_budget(facts: TableFacts, limits: DataQuality) -> Check:
         value=shown(share, limits.max_quarantine_fraction),
         threshold=limits.max_quarantine_fraction,
         rows=facts.rows_refused,
-        reason=f"{facts.rows_refused} of {facts.rows_read} rows were refused" if facts.rows_refused else "",
+        reason=f"{facts.rows_refused} of {file.rows_read} rows were refused" if facts.rows_refused else "",
     )
 
 
 def _shrink(table: str, rows: int, limits: DataQuality, current: LogEntry | None, accepted: str) -> Iterator[Check]:
-    before = next((known.rows for known in current.tables if known.name == table), 0) if current else 0
+    before = next((known.rows for known in current.all_tables if known.name == table), 0) if current else 0
     if not before:
         return
     share = rows / before
@@ -137,7 +144,7 @@ def _vanished(
 ) -> Iterator[Check]:
     """A published table that this release doesn't have at all has shrunk to nothing."""
     there = {table.table.name for table in facts}
-    for known in current.tables if current else ():
+    for known in current.all_tables if current else ():
         if known.name not in there:
             yield from _shrink(known.name, 0, limits, current, accepted)
 
@@ -160,11 +167,11 @@ def _required(facts: TableFacts, limits: DataQuality) -> Iterator[Check]:
         )
 
 
-def _refusals(facts: TableFacts) -> Iterator[Check]:
-    for rule, rows in sorted(facts.malformed_rules.items()):
+def _refusals(table: Table, file: FileFacts) -> Iterator[Check]:
+    for rule, rows in sorted(file.malformed_rules.items()):
         yield Check(
             name="WellFormed",
-            table=facts.table.name,
+            table=table.name,
             outcome="warn",
             value=rows,
             threshold=0,

@@ -15,30 +15,40 @@ Outcome = Literal["pass", "warn", "fail"]
 
 
 @dataclass(frozen=True)
+class FileFacts:
+    """What is known of the file that a table was read from."""
+
+    header: HeaderMatch
+    rows_read: int
+    rows_malformed: int = 0
+    malformed_rules: dict[str, int] = field(default_factory=dict)
+    replacements: int = 0
+    """Bytes that the encoding doesn't define, read as U+FFFD."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class TableFacts:
     """What is known of one table before it is published."""
 
     table: Table
-    rows_read: int
-    rows_malformed: int
-    malformed_rules: dict[str, int]
-    header: HeaderMatch
-    replacements: int
-    """Bytes that the encoding doesn't define, read as U+FFFD."""
     measures: dict[str, Any]
-    """As `pharmaetl.spark.jobs.silver` counts them; `references`, once all tables are written: rule index to counts."""
-    warnings: tuple[str, ...] = ()
+    """As `pharmaetl.spark.jobs.silver` counts them, or `pharmaetl.spark.gold.gold`; `references`, once all tables are
+    written: rule index to counts.
+    """
+    file: FileFacts | None = None
+    """None for a gold table, which was made from others."""
     samples: dict[int, list[str]] = field(default_factory=dict)
     """Rule index to rows that break it, for the rules that fail."""
 
     @property
     def rows_refused(self) -> int:
-        """Rows in quarantine: malformed records and refused values."""
-        return self.rows_malformed + int(self.measures["rows_refused"])
+        """Rows in quarantine: malformed records and refused values. A gold table has none."""
+        return self.file.rows_malformed + int(self.measures["rows_refused"]) if self.file else 0
 
     @property
     def rows(self) -> int:
-        """Rows of the written silver table."""
+        """Rows of the written table."""
         return int(self.measures["rows"])
 
     def figures(self) -> dict[str, Figures]:
@@ -68,5 +78,5 @@ class Background:
 
     def before(self, table: str) -> TableVersion | None:
         """A table as it is published now."""
-        known = self.current.tables if self.current else ()
+        known = self.current.all_tables if self.current else ()
         return next((version for version in known if version.name == table), None)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pharmaetl.errors import EngineError
 from pharmaetl.spark import ndc
+from pharmaetl.spark.dialect import F
 from pharmaetl.spark.spec import ColumnSpec, DateSpec
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
 
 FIELD_SEPARATOR = "\x1f"
 NULL_MARKER = "\x1e"
@@ -24,12 +27,39 @@ _GARBLED = r"[^\x00-\x7f]|^[0-9*+-].*[^0-9A-Za-z]"
 checked. Codes of other systems are letters and digits, or start with a letter.
 """
 
+_BLANK = r"[ \t\n\x0b\x0c\r]"
+"""What Java's pattern for a blank means; other engines have other ones."""
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+
+_FIRST_VISIBLE, _LAST_VISIBLE = "!", "~"
+"""Of ASCII: texts that begin and end with characters in between have nothing to be trimmed."""
+TYPED = "meta_typed_"
+"""Before the name of a column: its typed value, beside the text that it was read from."""
+_DIGITS_OF, _KIND_OF = "meta_ndc11_of_", "meta_kind_of_"
 
 
 def tidy(name: str) -> Column:
     """Text without outer blanks (Unicode's too, such as the no-break space); null where nothing is left."""
-    return F.expr(f"nullif(trim(BOTH '{_BLANKS}' FROM `{name}`), '')")
+    text, last = F.col(name), F.substring(name, -1, 1)
+    is_tidy = text.between(_FIRST_VISIBLE, _LAST_VISIBLE) & last.between(_FIRST_VISIBLE, _LAST_VISIBLE)
+    # looking at both ends costs a tenth of trimming by a set of characters, which hardly any value needs
+    return F.when(is_tidy, text).otherwise(F.expr(f"nullif(trim(BOTH '{_BLANKS}' FROM `{name}`), '')"))
+
+
+def of_codes(columns: Sequence[ColumnSpec]) -> list[Column]:
+    """What the columns need of NDCs, under names of its own: worked out once, in a select between tidied and typed.
+
+    To an engine each mention of an expression may be new work, and these are the longest ones.
+    """
+    digits = [column.code_column or column.name for column in columns if column.type == "ndc11" and not column.derived]
+    digits += [column.source or "" for column in columns if column.derived == "ndc11"]
+    kinds = [column.code_column for column in columns if column.code_column]
+    kinds += [column.source or "" for column in columns if column.derived == "code_type"]
+    return [
+        *[ndc.ndc11(F.col(code)).alias(_DIGITS_OF + code) for code in dict.fromkeys(digits)],
+        *[ndc.code_type(F.col(code)).alias(_KIND_OF + code) for code in dict.fromkeys(kinds)],
+    ]
 
 
 def date(text: Column, spec: DateSpec) -> Column:
@@ -42,7 +72,9 @@ def date(text: Column, spec: DateSpec) -> Column:
         day = F.lpad(F.regexp_extract(text, spec.regex, spec.day), 2, "0")
         month = _month_number(month) if spec.month_names else F.lpad(month, 2, "0")
     rebuilt = F.concat(year, F.lit("-"), month, F.lit("-"), day)
-    readable = text.rlike(spec.regex) & (year != "0000")
+    # a comparison of the whole text, which begins with the year where that is cut by position
+    in_calendar = text >= F.lit("0001") if spec.compact else year != "0000"
+    readable = text.rlike(spec.regex) & in_calendar
     return _try_cast(F.when(readable, rebuilt), "date")
 
 
@@ -78,7 +110,7 @@ def boolean(text: Column) -> Column:
 
 
 def typed(column: ColumnSpec) -> Column:
-    """The silver value of one column, from tidied text columns of the same names."""
+    """The silver value of one column, from tidied text columns of the same names and what is known `of_codes`."""
     if column.derived is not None:
         return _derived(column)
     text = F.col(column.name)
@@ -93,7 +125,7 @@ def typed(column: ColumnSpec) -> Column:
 def unreadable(column: ColumnSpec) -> Column | None:
     """Why the value of this column can't be read as its type, as the name of a rule; null where it can.
 
-    None for columns that are always readable.
+    From the tidied texts, and what was read from them under `TYPED`. None for columns that are always readable.
     """
     if column.aligned_with:
         return F.when(~_aligned(column), F.lit("unequal_lists"))
@@ -102,7 +134,7 @@ def unreadable(column: ColumnSpec) -> Column | None:
     text = F.col(column.name)
     if column.type == "ndc11":
         return _ndc11_problem(text, column)
-    return F.when(text.isNotNull() & typed(column).isNull(), F.lit(f"unreadable_{column.type}"))
+    return F.when(text.isNotNull() & F.col(TYPED + column.name).isNull(), F.lit(f"unreadable_{column.type}"))
 
 
 def _derived(column: ColumnSpec) -> Column:
@@ -115,14 +147,17 @@ def _derived(column: ColumnSpec) -> Column:
         return F.when(at > 0, F.substring_index(text, column.separator, 1)).otherwise(text)
     if column.derived == "after":
         return F.when(at > 0, text.substr(at + F.lit(len(column.separator)), F.length(text)))
-    return {"ndc11": ndc.ndc11, "ndc9": ndc.ndc9, "code_type": ndc.code_type}[column.derived or ""](text)
+    if column.derived == "ndc9":
+        return ndc.ndc9(text)
+    return F.col((_DIGITS_OF if column.derived == "ndc11" else _KIND_OF) + (column.source or ""))
 
 
 def _values(name: str, column: ColumnSpec) -> Column:
     """The values of a multi-valued text, without blanks around them; null for null."""
-    pattern = re.escape(column.ends_with) + r"\s*" + re.escape(column.separator.strip() or column.separator) + r"\s+"
-    if column.ends_with:
-        pattern = pattern.removesuffix("+") + "*"
+    separator = column.separator.strip() or column.separator
+    needs_blank = not column.ends_with and not column.separator.endswith(separator)
+    behind = _BLANK + ("+" if needs_blank else "*")
+    pattern = re.escape(column.ends_with) + _BLANK + "*" + re.escape(separator) + behind
     marked = F.regexp_replace(F.col(name), pattern, _quoted_replacement(column.ends_with) + FIELD_SEPARATOR)
     # the cast changes nothing but Sail's mind: its split takes no result of its regexp_replace
     return F.split(marked.cast("string"), FIELD_SEPARATOR)
@@ -151,16 +186,17 @@ def _count(name: str, column: ColumnSpec) -> Column:
 def _ndc11(served: Column, column: ColumnSpec) -> Column:
     """Eleven digits from the code as served; where the code is no NDC, what the source gives stays as it is."""
     if column.code_column is None:
-        return ndc.ndc11(served)
-    return F.coalesce(ndc.ndc11(F.col(column.code_column)), served)
+        return F.col(_DIGITS_OF + column.name)
+    return F.coalesce(F.col(_DIGITS_OF + column.code_column), served)
 
 
 def _ndc11_problem(served: Column, column: ColumnSpec) -> Column:
     """Both ways to the eleven digits must agree: the code's own, and those that the source gives."""
     if column.code_column is None:
-        return F.when(served.isNotNull() & ndc.ndc11(served).isNull(), F.concat(F.lit("ndc_"), ndc.reason(served)))
+        unreadable = served.isNotNull() & F.col(_DIGITS_OF + column.name).isNull()
+        return F.when(unreadable, F.concat(F.lit("ndc_"), ndc.reason(served)))
     code = F.col(column.code_column)
-    computed, kind = ndc.ndc11(code), ndc.code_type(code)
+    computed, kind = F.col(_DIGITS_OF + column.code_column), F.col(_KIND_OF + column.code_column)
     no_digits = ~F.coalesce(served, F.lit("")).rlike(r"^[0-9]{11}\z")
     unfounded = (kind == "unknown") & (no_digits | code.rlike(_GARBLED))
     return (

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
-
+from pharmaetl.spark import dialect
+from pharmaetl.spark.dialect import F
 from pharmaetl.spark.refusals import PySparkException
 from pharmaetl.spark.spec import ColumnSpec, TableSpec
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
 
 _TYPES = {"date": "date", "integer": "bigint", "decimal": "decimal(28,8)", "boolean": "boolean"}
 _SHOWN = 200
@@ -19,6 +22,7 @@ def refused(session: SparkSession, table: TableSpec, *, tried: bool = False) -> 
 
     `tried`: run each on a row of nulls, because some engines see some mistakes only then.
     """
+    dialect.speak(session)
     frame = _row_of_nulls(session, table)
     for index, rule in enumerate(table.rules):
         for key, sql in (("where", rule.where), ("condition", rule.condition)):
@@ -28,6 +32,7 @@ def refused(session: SparkSession, table: TableSpec, *, tried: bool = False) -> 
 
 def is_sound(session: SparkSession, table: TableSpec) -> bool:
     """Does the engine answer at all? What it says of SQL means nothing otherwise."""
+    dialect.speak(session)
     return _refusal(_row_of_nulls(session, table), "true", tried=True) is None
 
 

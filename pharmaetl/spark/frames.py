@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING
 
 from pharmaetl.spark import rules
-from pharmaetl.spark.columns import FIELD_SEPARATOR, NULL_MARKER, record_hash, tidy, typed, unreadable
+from pharmaetl.spark.columns import FIELD_SEPARATOR, NULL_MARKER, TYPED, of_codes, record_hash, tidy, typed, unreadable
+from pharmaetl.spark.dialect import F, Window
 from pharmaetl.spark.spec import TableSpec
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
 
 LINE, RUN_ID, SOURCE_SHA256, SOURCE_FILE, RECORD_HASH = (
     "meta_line",
@@ -58,9 +60,12 @@ def judged(bronze_rows: DataFrame, table: TableSpec) -> DataFrame:
     served = [F.col(name).alias(_SERVED + name) for name in names]
     # tidied in a select of its own, so that what is computed from a value doesn't tidy it anew at each mention
     tidied = bronze_rows.select(*[tidy(name).alias(name) for name in names], F.col(LINE), *served)
+    # … and so on: what several expressions need is a column of the select before
+    known = tidied.select("*", *of_codes(table.columns))
+    read = known.select("*", *[typed(column).alias(TYPED + column.name) for column in table.columns])
     whys = [(column.name, unreadable(column)) for column in table.columns]
-    explained = tidied.select(
-        *[typed(column).alias(column.name) for column in table.columns],
+    explained = read.select(
+        *[F.col(TYPED + column.name).alias(column.name) for column in table.columns],
         F.col(LINE),
         *[_SERVED + name for name in names],
         *[why.alias(_WHY + name) for name, why in whys if why is not None],
@@ -82,7 +87,8 @@ class _Finding:
     def text(self) -> Column:
         """`rule 0x1F column 0x1F refused 0x1F value`; null where nothing is wrong."""
         fixed = F.lit(FIELD_SEPARATOR + FIELD_SEPARATOR.join((self.column, _REFUSED if self.refuses else "", "")))
-        return F.concat(self.rule, fixed, F.coalesce(self.value, F.lit("")))
+        text = F.concat(self.rule, fixed, F.coalesce(self.value, F.lit("")))
+        return F.when(self.rule.isNotNull(), text)
 
 
 def _findings(table: TableSpec) -> list[_Finding]:

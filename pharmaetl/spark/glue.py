@@ -1,8 +1,8 @@
 """The Glue jobs: every table of one layer, in one session, from the job document that the run has left.
 
 Arguments, all of them text. Bronze: --raw_path --jobs_path --bronze_path --run_id; silver: --bronze_path (with the
-attempt to read) --silver_path --jobs_path --run_id. Glue itself adds --JOB_RUN_ID, which names the attempt; a start by
-hand may give --attempt.
+attempt to read) --silver_path --jobs_path --run_id; gold: --silver_path (with the attempt to read) --gold_path
+--jobs_path --run_id. Glue itself adds --JOB_RUN_ID, which names the attempt; a start by hand may give --attempt.
 
 A job writes below `<layer>_path/attempt=<id>/<table>` and nowhere else, so that two attempts of one run never meet, and
 last of all `report/`: one line of JSON with what was counted, without which the attempt counts for nothing.
@@ -22,12 +22,13 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from pharmaetl.errors import ConfigError, ConflictError, PharmaetlError
-from pharmaetl.spark import conditions, jobs, session
+from pharmaetl.spark import conditions, gold, jobs, session
 from pharmaetl.spark.spec import TableSpec
 
 ARGUMENTS = {
     "bronze": ("raw_path", "jobs_path", "bronze_path", "run_id"),
     "silver": ("bronze_path", "silver_path", "jobs_path", "run_id"),
+    "gold": ("silver_path", "gold_path", "jobs_path", "run_id"),
 }
 
 _OF_WHOLE_TABLES = frozenset({"DistinctValuesCount", "DistinctCountChange"})
@@ -108,7 +109,7 @@ def _bronze(spark: SparkSession, document: dict[str, Any], given: dict[str, str]
 
 
 def _silver(spark: SparkSession, document: dict[str, Any], given: dict[str, str], target: str) -> dict[str, Any]:
-    _refuse_unsound(spark, document)
+    _refuse_unsound(spark, document, "tables")
     tables = {}
     for table in document["tables"]:
         place = f"{target}/{table['name']}"
@@ -126,25 +127,70 @@ def _silver(spark: SparkSession, document: dict[str, Any], given: dict[str, str]
             transforms_path=document["transforms"],
         )
         tables[table["name"]] = jobs.silver(spark, job)
-    _measure_together(spark, document, tables, target)
+    _measure_together(spark, _written_silver(document, tables, target), tables)
     return {"bronze_path": given["bronze_path"], "tables": tables}
 
 
-_LAYERS = {"bronze": _bronze, "silver": _silver}
+def _gold(spark: SparkSession, document: dict[str, Any], given: dict[str, str], target: str) -> dict[str, Any]:
+    """Each gold table from the silver of one attempt, as that attempt's report tells of it, and the ones before it."""
+    if document["transforms"] is None:
+        raise ConfigError(f"{document['dataset']} has gold tables and no transforms.py", hint="deploy it with one")
+    _refuse_unsound(spark, document, "gold")
+    report = _document(spark, f"{given['silver_path']}/report")
+    if report["run_id"] != given["run_id"]:
+        raise ConflictError(f"{given['silver_path']} is of run {report['run_id']}, not of {given['run_id']}")
+    silver = _written_silver(document, report["tables"], given["silver_path"])
+    absent = tuple(gold.Silver(TableSpec.from_json(spec), None) for spec in document["absent"])
+    made: list[jobs.Written] = []
+    tables = {}
+    for table in document["gold"]:
+        job = gold.GoldJob(
+            name=table["name"],
+            silver=(*map(_given, silver), *absent),
+            gold=tuple(map(_given, made)),
+            gold_path=f"{target}/{table['name']}",
+            run_id=given["run_id"],
+            as_of=document["as_of"],
+            released=document["released"],
+            table=TableSpec.from_json(table["spec"]),
+            transforms_path=document["transforms"],
+        )
+        tables[table["name"]] = gold.gold(spark, job)
+        made.append(jobs.Written(job.gold_path, job.table, tables[table["name"]]["rows"]))
+    _measure_together(spark, made, tables, silver)
+    return {"silver_path": given["silver_path"], "tables": tables}
 
 
-def _measure_together(spark: SparkSession, document: dict[str, Any], tables: dict[str, Any], target: str) -> None:
+_LAYERS = {"bronze": _bronze, "silver": _silver, "gold": _gold}
+
+
+def _written_silver(document: dict[str, Any], counts: dict[str, Any], place: str) -> list[jobs.Written]:
+    """The silver tables below the place of an attempt, with the columns that were written."""
+    found = []
+    for table in document["tables"]:
+        name, counted = table["name"], counts[table["name"]]
+        spec = TableSpec.from_json(table["spec"]).kept(list(counted["schema"]))
+        found.append(jobs.Written(f"{place}/{name}/silver", spec, counted["rows"]))
+    return found
+
+
+def _given(table: jobs.Written) -> gold.Silver:
+    """A table as a gold function gets it: where it has no rows, there may be no file."""
+    return gold.Silver(table.table, table.path if table.rows else None)
+
+
+def _measure_together(
+    spark: SparkSession, written: Sequence[jobs.Written], counts: dict[str, Any], others: Sequence[jobs.Written] = ()
+) -> None:
     """What lies between tables, and rows that break rules: the gate has no engine to ask for them later."""
-    specs = {table["name"]: TableSpec.from_json(table["spec"]) for table in document["tables"]}
-    written = {
-        name: jobs.Written(f"{target}/{name}/silver", specs[name], counts["rows"]) for name, counts in tables.items()
-    }
-    orphans = jobs.orphans_of_all(spark, list(written.values()))
-    for name, counts in tables.items():
-        counts["references"] = orphans[name]
-        counts["samples"] = {
-            str(index): jobs.sample(spark, written[name].path, specs[name], index, _parent(written, specs[name], index))
-            for index in _broken(specs[name], counts)
+    orphans = jobs.orphans_of_all(spark, written, others)
+    paths = {table.table.name: table.path for table in (*written, *others)}
+    for table in written:
+        name, spec = table.table.name, table.table
+        counts[name]["references"] = orphans[name]
+        counts[name]["samples"] = {
+            str(index): jobs.sample(spark, table.path, spec, index, paths.get(spec.rules[index].parent or ""))
+            for index in _broken(spec, counts[name])
         }
 
 
@@ -159,14 +205,9 @@ def _broken(table: TableSpec, counts: dict[str, Any]) -> list[int]:
     return found
 
 
-def _parent(written: dict[str, jobs.Written], table: TableSpec, index: int) -> str | None:
-    parent = table.rules[index].parent
-    return written[parent].path if parent in written else None
-
-
-def _refuse_unsound(spark: SparkSession, document: dict[str, Any]) -> None:
+def _refuse_unsound(spark: SparkSession, document: dict[str, Any], tables: str) -> None:
     """SQL of a rule that the engine refuses is a mistake in the config: it is named before anything is computed."""
-    for table in document["tables"]:
+    for table in document[tables]:
         spec = TableSpec.from_json(table["spec"])
         if any(rule.where or rule.condition for rule in spec.rules):
             for index, key, reason in conditions.refused(spark, spec):

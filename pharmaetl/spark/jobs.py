@@ -6,17 +6,21 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any
-
-from pyspark.sql import DataFrame, SparkSession
+from typing import TYPE_CHECKING, Any
 
 from pharmaetl.errors import EngineError
-from pharmaetl.spark import frames, measures, references
+from pharmaetl.spark import dialect, frames, measures, references
 from pharmaetl.spark.columns import FIELD_SEPARATOR
 from pharmaetl.spark.spec import TableSpec
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
 WHOLE_FILE_ROWS = 200_000
 """Tables up to this size are written as one file (Sail writes two where exact duplicates were taken out)."""
+
+KEPT_ROWS = 1_000_000
+"""Tables up to this size are kept in memory between two passes, by an engine that can, instead of in a file."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,13 @@ class SilverJob:
     rejects_path: str | None = None
     """Records that the splitter refused; None where there are none."""
     transforms_path: str | None = None
-    """The dataset's transforms.py, or the name of the module that it is in Glue's library."""
+    """The dataset's transforms.py, or the name of the module that it is in Glue's library; it may hold a function
+    `silver_<table>`, which gets the typed rows before they are published."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """A silver table as it was written."""
+    """A silver or gold table as it was written."""
 
     path: str
     table: TableSpec
@@ -65,6 +70,7 @@ class Written:
 
 def bronze(session: SparkSession, job: BronzeJob) -> None:
     """Write one bronze table. The path must not exist: a step never writes over another's files."""
+    dialect.speak(session)
     records = _read_records(session, job.records_path, job.names)
     rows = frames.bronze(
         records,
@@ -81,6 +87,9 @@ def silver(session: SparkSession, job: SilverJob) -> dict[str, Any]:
 
     rows_refused, rows_duplicate · findings, a list of {rule, column, refused, rows, line} · schema.
     """
+    dialect.speak(session)
+    if job.transforms_path and load_transform(job.transforms_path, f"silver_{job.table.name}") is None:
+        job = replace(job, transforms_path=None)
     bronze_rows = frames.complete(session.read.parquet(job.bronze_path), job.table)
     judged = _judged(session, job, bronze_rows)
     findings, refused = _quarantine(session, job, judged, bronze_rows)
@@ -102,15 +111,20 @@ def silver(session: SparkSession, job: SilverJob) -> dict[str, Any]:
 
 def orphans(session: SparkSession, silver_path: str, parent_path: str, table: TableSpec, rule: int) -> dict[str, int]:
     """How many rows of a written table refer to nothing in another one (see `references.orphans`)."""
+    dialect.speak(session)
     return references.orphans(session.read.parquet(silver_path), session.read.parquet(parent_path), table.rules[rule])
 
 
-def orphans_of_all(session: SparkSession, written: Sequence[Written]) -> dict[str, dict[str, dict[str, int]]]:
+def orphans_of_all(
+    session: SparkSession, written: Sequence[Written], others: Sequence[Written] = ()
+) -> dict[str, dict[str, dict[str, int]]]:
     """By table and index of its rule, how many rows refer to nothing in a table that was written too.
 
     One job for each reference: rules about the same one share it. A table without rows is no parent.
+    `others`: tables that may be referred to, and whose own rules are not asked about.
     """
-    parents = {one.table.name: one for one in written if one.rows}
+    dialect.speak(session)
+    parents = {one.table.name: one for one in (*others, *written) if one.rows}
     return {child.table.name: _orphans_of(session, child, parents) for child in written}
 
 
@@ -131,7 +145,8 @@ def _orphans_of(session: SparkSession, child: Written, parents: dict[str, Writte
 def sample(
     session: SparkSession, silver_path: str, table: TableSpec, rule: int, parent_path: str | None = None
 ) -> list[str]:
-    """Up to five rows of a written silver table that break one rule."""
+    """Up to five rows of a written table that break one rule."""
+    dialect.speak(session)
     silver_rows = session.read.parquet(silver_path)
     if parent_path is not None:
         return references.sample(silver_rows, session.read.parquet(parent_path), table.rules[rule], table)
@@ -140,8 +155,7 @@ def sample(
 
 def _measured(session: SparkSession, job: SilverJob, kept: int) -> dict[str, Any]:
     if kept == 0:
-        nothing = {name: {"nulls": 0} for name in job.table.names}
-        return {"rows": 0, "columns": nothing, "rules": {}, "keys": {}, "digest": measures.digest(0, 0, 0)}
+        return nothing(job.table)
     counts = measures.measure(session.read.parquet(job.silver_path), job.table)
     if counts["rows"] != kept:
         raise EngineError(
@@ -152,11 +166,21 @@ def _measured(session: SparkSession, job: SilverJob, kept: int) -> dict[str, Any
     return counts
 
 
+def nothing(table: TableSpec) -> dict[str, Any]:
+    """What is counted of a table without rows, which has no file to measure."""
+    columns = {name: {"nulls": 0} for name in table.names}
+    return {"rows": 0, "columns": columns, "rules": {}, "keys": {}, "digest": measures.digest(0, 0, 0)}
+
+
 def _judged(session: SparkSession, job: SilverJob, bronze_rows: DataFrame) -> DataFrame:
     """Every row with its typed values and what is wrong with it, worked out once and read back from a file."""
     judged = frames.judged(bronze_rows, job.table)
     if job.transforms_path is None:
         judged = frames.with_record_hash(judged, job.table.hashed)
+    keep = getattr(session, "keep", None)
+    if keep is not None and job.rows <= KEPT_ROWS:
+        kept: DataFrame = keep(judged)
+        return kept
     judged.write.option("compression", "snappy").parquet(job.judged_path)
     return session.read.schema(judged.schema).parquet(job.judged_path)
 
@@ -166,7 +190,8 @@ def _accepted(job: SilverJob, judged: DataFrame, refused: int) -> tuple[DataFram
     rows = frames.accepted(judged) if refused else judged.drop(frames.FINDINGS)
     if job.transforms_path is None:
         return rows, job
-    rows = _transformed(rows, job)
+    transform = load_transform(job.transforms_path, f"silver_{job.table.name}")
+    rows = transform(rows) if transform else rows
     table = job.table.kept(rows.columns)
     return frames.with_record_hash(rows, table.hashed), replace(job, table=table)
 
@@ -205,18 +230,10 @@ def _write(rows: DataFrame, path: str, expected: int) -> None:
     frame.write.option("compression", "zstd").parquet(path)
 
 
-def _transformed(rows: DataFrame, job: SilverJob) -> DataFrame:
-    """The dataset's own `silver_<table>` function from its transforms.py, where it has one."""
-    if job.transforms_path is None:
-        return rows
-    function = load_transform(job.transforms_path, f"silver_{job.table.name}")
-    return rows if function is None else function(rows)
-
-
-def load_transform(path: str, name: str) -> Callable[[DataFrame], DataFrame] | None:
+def load_transform(path: str, name: str) -> Callable[..., DataFrame] | None:
     """A function of a dataset's transforms.py, or of the module of this name; None where it has none of that name."""
     module = _module_at(path) if path.endswith(".py") else importlib.import_module(path)
-    function: Callable[[DataFrame], DataFrame] | None = getattr(module, name, None)
+    function: Callable[..., DataFrame] | None = getattr(module, name, None)
     return function
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING, Any
 
 from pharmaetl.spark import rules
 from pharmaetl.spark.columns import decimal_text
+from pharmaetl.spark.dialect import F
 from pharmaetl.spark.frames import RECORD_HASH
 from pharmaetl.spark.spec import TableSpec
 
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
 SAMPLE = 5
+_DIGITS = 15
+"""Of record_hash's hexadecimal digits, in each sum of the digest: as many as fit into 64 bits with a sign."""
 _ORDERED = frozenset({"date", "integer", "decimal"})
 """Column types of which the lowest and the highest value are worth keeping."""
 _TEXTS = frozenset({"string", "ndc11"})
@@ -38,14 +41,15 @@ def measure(silver: DataFrame, table: TableSpec) -> dict[str, Any]:
 
 
 def digest(rows: int, sum_1: Any, sum_2: Any) -> str:
-    """Content digest of a table: row count and two sums of 64-bit hashes of record_hash, so free of order and files."""
-    return f"xx:{rows}:{int(sum_1) & (2**128 - 1):x}:{int(sum_2) & (2**128 - 1):x}"
+    """Content digest of a table: row count, and sums of two parts of record_hash, so free of order and of files."""
+    return f"sum:{rows}:{int(sum_1):x}:{int(sum_2):x}"
 
 
 def _aggregates(table: TableSpec) -> list[Column]:
     aggregates = [F.count(F.lit(1)).alias("rows")]
-    for number, salt in ((1, ()), (2, (F.lit("2"),))):
-        aggregates.append(F.sum(F.xxhash64(RECORD_HASH, *salt).cast("decimal(38,0)")).alias(f"sum_{number}"))
+    for number, begin in ((1, 1), (2, 1 + _DIGITS)):
+        part = F.conv(F.substring(RECORD_HASH, begin, _DIGITS), 16, 10)
+        aggregates.append(F.sum(part.cast("decimal(38,0)")).alias(f"sum_{number}"))
     for i, column in enumerate(table.columns):
         aggregates.append(F.count(column.name).alias(f"filled_{i}"))
         if column.type in _ORDERED:

@@ -8,8 +8,12 @@ matches before a last line break, and say [0-9], since Sail's `\\d` takes any Un
 
 from __future__ import annotations
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING
+
+from pharmaetl.spark.dialect import F
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
 
 _BLANKS = (
     "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -112,10 +116,11 @@ def code_type(code: Column) -> Column:
 
 def _padded(code: Column) -> Column:
     """The segments of a plain package code side by side, each filled up with zeros to 5-4-2."""
-    product = F.substring_index(F.substring_index(code, "-", 2), "-", -1)
+    labeler = F.substring_index(code, "-", 1)
+    behind = code.substr(F.length(labeler) + F.lit(2), F.length(code))
     return F.concat(
-        F.lpad(F.substring_index(code, "-", 1), 5, "0"),
-        F.lpad(product, 4, "0"),
+        F.lpad(labeler, 5, "0"),
+        F.lpad(F.substring_index(behind, "-", 1), 4, "0"),
         F.lpad(F.substring_index(code, "-", -1), 2, "0"),
     )
 

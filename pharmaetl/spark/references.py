@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING
 
 from pharmaetl.spark import measures, rules
+from pharmaetl.spark.dialect import F
 from pharmaetl.spark.spec import RuleSpec, TableSpec
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 _KNOWN = "meta_known"
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import reduce
-from typing import Any
-
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING, Any
 
 from pharmaetl.spark import patterns
+from pharmaetl.spark.dialect import F
 from pharmaetl.spark.spec import RuleSpec, TableSpec
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
 
 ROW_RULES = frozenset({"IsComplete", "Completeness", "ColumnValues", "ColumnLength", "ColumnOrder", "CustomSql"})
 """Rules that each row keeps or breaks: counted in the one aggregate."""

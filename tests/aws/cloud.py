@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from pharmaetl.aws import failures, stages
 from pharmaetl.aws.deadline import Deadline
 from pharmaetl.aws.events import FailureRequest, FetchRequest, FetchResult, PublishRequest, PublishResult, parsed
+from pharmaetl.aws.naming import DatasetNames
 from pharmaetl.catalog import Dataset
 from pharmaetl.lake.documents import RunRecord
 from pharmaetl.place import Place
@@ -73,9 +74,14 @@ class Execution:
         assert fetched is not None
         assert self.spark is not None
         given = {"run_id": fetched.run_id, "jobs_path": fetched.jobs_path, "raw_path": fetched.raw_path}
-        given |= {"bronze_path": fetched.bronze_path, "silver_path": fetched.silver_path}
-        if layer == "silver":
-            given["bronze_path"] = f"{fetched.bronze_path}/attempt={self.attempts['bronze']}"
+        given |= {
+            "bronze_path": fetched.bronze_path,
+            "silver_path": fetched.silver_path,
+            "gold_path": fetched.gold_path,
+        }
+        for above, below in {"silver": "bronze", "gold": "silver"}.items():
+            if layer == above:
+                given[f"{below}_path"] = f"{given[f'{below}_path']}/attempt={self.attempts[below]}"
         words = [word for name in glue.ARGUMENTS[layer] for word in (f"--{name}", str(given[name]))]
         self.attempts[layer] = f"jr_{uuid.uuid4().hex}"
         return glue.run(self.spark, layer, ["job.py", *words, "--JOB_RUN_ID", self.attempts[layer]])
@@ -87,8 +93,7 @@ class Execution:
             "dataset": self.dataset_name,
             "run_id": self.fetched.run_id,
             "execution": self.arn,
-            "bronze_attempt": self.attempts["bronze"],
-            "silver_attempt": self.attempts["silver"],
+            **{f"{layer}_attempt": attempt for layer, attempt in self.attempts.items()},
         }
 
     def publish(self) -> PublishResult:
@@ -100,8 +105,8 @@ class Execution:
         if not self.fetch(source, **given).changed:
             assert self.fetched is not None
             return self.fetched
-        self.job("bronze")
-        self.job("silver")
+        for layer in DatasetNames(self.dataset.config).jobs:
+            self.job(layer)
         return self.publish()
 
     def failure_event(self, state: str, error: str, cause: str | None, **more: Any) -> dict[str, Any]:

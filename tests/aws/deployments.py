@@ -13,11 +13,18 @@ import pytest
 
 BASE = "PP-RAWS-DataLake-Base"
 NSDE = "PP-RAWS-NSDE-Orchestrator"
+CDER = "PP-RAWS-CDER-Orchestrator"
 RXNORM = "PP-RAWS-RxNorm-Orchestrator"
 _FILLED = {
     "${AWS::Partition}": "aws",
     "${AWS::AccountId}": "111122223333",
     "${AWS::Region}": "us-east-1",
+    "${LakeArn}": "arn:aws:s3:::pp-raws-lake-111122223333-us-east-1",
+}
+_REFERRED = {
+    "AWS::AccountId": "111122223333",
+    "LakeKeyArn": "arn:aws:kms:us-east-1:111122223333:key/k",
+    "LakeArn": _FILLED["${LakeArn}"],
 }
 
 
@@ -58,13 +65,17 @@ class Assembly:
         return [found for stack in self.templates for found in self.of(stack, kind).values()]
 
     def statements(self, stack: str, title: str) -> dict[str, dict[str, Any]]:
-        """Statements of the policy that a role got, by their names; `title` as in the role's construct."""
-        (policy,) = [
-            found
-            for name, found in self.of(stack, "AWS::IAM::ManagedPolicy").items()
-            if name.split("Policy")[0].endswith(title)
+        """Statements of the policies that a role got, by their names; `title` as in the role's construct."""
+        (role,) = [name for name in self.of(stack, "AWS::IAM::Role") if name.split("Role")[0].endswith(title)]
+        documents = [
+            policy["PolicyDocument"]
+            for policy in self.of(stack, "AWS::IAM::ManagedPolicy").values()
+            if {"Ref": role} in policy["Roles"]
         ]
-        return {statement["Sid"]: statement for statement in policy["PolicyDocument"]["Statement"]}
+        statements = [statement for document in documents for statement in document["Statement"]]
+        found = {statement["Sid"]: statement for statement in statements}
+        assert len(found) == len(statements), f"{title}: two statements of one name"
+        return found
 
 
 def needs_the_cdk() -> None:
@@ -96,9 +107,7 @@ def filled(value: Any) -> Any:
     if set(value) == {"Fn::Join"}:
         return value["Fn::Join"][0].join(filled(value["Fn::Join"][1]))
     if set(value) == {"Ref"}:
-        return {"AWS::AccountId": "111122223333", "LakeKeyArn": "arn:aws:kms:us-east-1:111122223333:key/k"}.get(
-            value["Ref"], value["Ref"]
-        )
+        return _REFERRED.get(value["Ref"], value["Ref"])
     return {key: filled(item) for key, item in value.items()}
 
 

@@ -96,7 +96,7 @@ def deploy(dataset: Dataset, *, crawler: bool = True, definition: dict[str, Any]
     """Create the state machine and everything that it calls."""
     names = DatasetNames(dataset.config)
     glue, sqs, sns = boto3.client("glue"), boto3.client("sqs"), boto3.client("sns")
-    for job in (names.bronze_job, names.silver_job):
+    for job in names.jobs.values():
         glue.create_job(Name=job, Role="any", Command={"Name": "glueetl", "ScriptLocation": "s3://b/x.py"})
     if crawler and names.crawler:
         glue.create_crawler(Name=names.crawler, Role="any", Targets={"S3Targets": [{"Path": "s3://b/bronze/"}]})
@@ -106,8 +106,7 @@ def deploy(dataset: Dataset, *, crawler: bool = True, definition: dict[str, Any]
     values = {
         "FetchAndHashFunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{names.fetch_function}",
         "UpdateManifestFunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{names.manifest_function}",
-        "BronzeJobName": names.bronze_job,
-        "SilverJobName": names.silver_job,
+        **{f"{layer.capitalize()}JobName": job for layer, job in names.jobs.items()},
         "CrawlerName": names.crawler or "",
         "DeadLetterQueueUrl": queue,
         "AlertsTopicArn": topic,

@@ -13,7 +13,7 @@ FETCHED = {
     "source_sha256": "ab" * 32, "raw_path": f"{LAKE}/raw/nsde/sha256=abab",
     "jobs_path": f"{LAKE}/.work/nsde-{RUN}/jobs.json",
     "bronze_path": f"{LAKE}/.work/nsde-{RUN}/bronze", "silver_path": f"{LAKE}/.work/nsde-{RUN}/silver",
-    "bronze_workers": 3, "silver_workers": 4,
+    "gold_path": None, "bronze_workers": 3, "silver_workers": 4, "gold_workers": None,
 }  # fmt: skip
 PUBLISHED = {
     "outcome": "published", "run_id": RUN, "sequence": 1, "version": "2026-11-23", "rows": 9, "reason": "first run"

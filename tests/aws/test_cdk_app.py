@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deployments import BASE, NSDE, Assembly, needs_the_cdk, templates_in
@@ -57,6 +59,9 @@ def test_for_an_emulator_only_tls_and_what_encrypts_for_glue_are_left_out(
     }
     usual = {stack: sorted(found["Type"] for found in assembly.resources(stack).values()) for stack in (BASE, NSDE)}
     usual[NSDE].remove("AWS::Glue::SecurityConfiguration")
+    # without one, all jobs of an account log to the same two groups, which no stack owns
+    for _ in range(2 * 2):
+        usual[NSDE].remove("AWS::Logs::LogGroup")
     assert kinds == {"Try-DataLake-Base": usual[BASE], "Try-NSDE-Orchestrator": usual[NSDE]}
     assert "SecureTransport" not in json.dumps(for_emulator)
     assert "PublishLogIsCreatedOnly" in json.dumps(for_emulator)
@@ -66,6 +71,45 @@ def test_the_prefix_is_in_every_name_that_datasets_share(emulated: tuple[Path, .
     text = emulated[0].read_text() + emulated[1].read_text()
     assert "try-lake-${AWS::AccountId}" in text
     assert "pp-raws" not in text.lower()
+
+
+def test_with_another_prefix_no_name_is_one_that_the_usual_prefix_has(
+    emulated: tuple[Path, ...], assembly: Assembly
+) -> None:
+    """Two deployments in one account: functions, jobs, databases, queues … have names of their own."""
+    theirs = {name for stack in (BASE, NSDE) for name in _names(assembly.templates[stack])}
+    ours = {name for template in templates_in(emulated[0].parent).values() for name in _names(template)}
+    assert len(ours) >= 25
+    assert not ours & theirs
+    assert {"try-nsde-trigger", "try-nsde-bronze-etl", "try_nsde_db", "try-nsde-orchestrator"} <= ours
+    variables = next(
+        found["Properties"]["Environment"]["Variables"]
+        for found in json.loads(emulated[1].read_text())["Resources"].values()
+        if found["Type"] == "AWS::Lambda::Function"
+    )
+    assert variables["PHARMAETL_AWS_PREFIX"] == "Try"
+
+
+def _names(template: dict[str, Any]) -> Iterator[str]:
+    """What a template's resources are called in the account."""
+    for found in template["Resources"].values():
+        properties = {**found["Properties"], **found["Properties"].get("DatabaseInput", {})}
+        for key, value in properties.items():
+            if key == "Name" or (key.endswith("Name") and key not in {"MetricName", "DatabaseName"}):
+                yield value if isinstance(value, str) else json.dumps(value)
+
+
+def test_a_state_machine_for_another_partition_names_its_tasks_by_it(nsde_only: Catalog, tmp_path: Path) -> None:
+    needs_the_cdk()
+    written = synth(nsde_only, tmp_path / "out", Settings(partition="aws-us-gov", bundle=False))
+    text = written[1].read_text()
+    assert "arn:aws-us-gov:states:::lambda:invoke" in text
+    assert "arn:aws:" not in text
+
+
+def test_a_partition_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no partition"):
+        settings_from({"partition": "aws-mars"}.get)
 
 
 def test_no_concurrency_is_reserved_where_none_is_asked_for(emulated: tuple[Path, ...]) -> None:

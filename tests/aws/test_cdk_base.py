@@ -158,7 +158,12 @@ def test_what_a_rule_announces_meets_no_condition_since_eventbridge_fills_none_i
     assert {statement["Sid"] for statement in (*topic, *key)} >= {"Rules"}
 
 
-def test_the_other_stacks_find_the_key_by_a_parameter(assembly: Assembly) -> None:
-    parameter = assembly.one(BASE, "AWS::SSM::Parameter")
-    assert (parameter["Name"], parameter["Value"]) == ("/pp-raws/lake-key-arn", {"Fn::GetAtt": ["Key", "Arn"]})
+def test_the_other_stacks_find_bucket_and_key_by_parameters(assembly: Assembly) -> None:
+    kept = {one["Name"]: one["Value"] for one in assembly.of(BASE, "AWS::SSM::Parameter").values()}
+    assert kept == {
+        "/pp-raws/lake-key-arn": {"Fn::GetAtt": ["Key", "Arn"]},
+        "/pp-raws/lake-arn": {"Fn::GetAtt": ["Lake", "Arn"]},
+    }
+    for template in (template for stack, template in assembly.templates.items() if stack != BASE):
+        assert {parameter["Default"] for parameter in template["Parameters"].values()} == set(kept)
     assert "Outputs" not in assembly.templates[BASE]

@@ -108,7 +108,7 @@ def test_reason_last_queue_nothing_consumes_it(assembly: Assembly) -> None:
 
 def test_reason_wildcards_each_is_below_a_prefix_or_for_actions_without_resources(assembly: Assembly) -> None:
     shapes = (
-        r"<AWS::Partition>:s3:::pp-raws-lake-[^/]+/([a-z]+/[a-z_]+/|\.work/[a-z_]+-|\.work/notices/[a-z_]+/)\*",
+        r"Resource::<LakeArn>/([a-z]+/[a-z_]+/|\.work/[a-z_]+-|\.work/notices/[a-z_]+/)\*",
         r"table/[a-z_]+/\*",
         r"log-group:/aws/lambda/[a-z-]+:\*",
         r"log-group:/aws-glue/\*",

@@ -7,9 +7,13 @@ import re
 from typing import Any
 
 import pytest
-from deployments import BASE, NSDE, RXNORM, Assembly, filled, many, statements_everywhere
+from deployments import BASE, CDER, NSDE, RXNORM, Assembly, filled, many, statements_everywhere
 
 from pharmaetl.aws import permissions, state_machine
+from pharmaetl.aws.cdk.arns import Shared
+from pharmaetl.aws.cdk.policies import Grants
+from pharmaetl.aws.cdk.settings import Settings
+from pharmaetl.aws.naming import DatasetNames
 from pharmaetl.catalog import Catalog, shipped
 
 _FUNCTIONS = ("nsde-fetch-and-hash", "nsde-update-manifest", "nsde-trigger", "nsde-freshness")
@@ -84,7 +88,8 @@ def test_functions_learn_where_they_are_and_only_of_secrets_that_their_sources_n
 
 def test_every_log_group_is_encrypted_and_kept_for_a_year(assembly: Assembly) -> None:
     groups = assembly.everywhere("AWS::Logs::LogGroup")
-    assert len(groups) == 5 * (4 + 1)
+    jobs = assembly.everywhere("AWS::Glue::Job")
+    assert len(groups) == 5 * (4 + 1) + 2 * len(jobs)
     assert all(group["RetentionInDays"] == 365 and group["KmsKeyId"] == {"Ref": "LakeKeyArn"} for group in groups)
 
 
@@ -117,6 +122,34 @@ def test_what_glue_writes_is_encrypted_by_the_lakes_key(assembly: Assembly) -> N
     }
     jobs = assembly.of(NSDE, "AWS::Glue::Job").values()
     assert {job["SecurityConfiguration"] for job in jobs} == {configuration["Name"]}
+
+
+def test_a_dataset_with_gold_tables_has_a_job_for_them(assembly: Assembly) -> None:
+    jobs = {job["Name"]: job for job in assembly.of(CDER, "AWS::Glue::Job").values()}
+    assert set(jobs) == {"cder-bronze-etl", "cder-silver-etl", "cder-gold-etl"}
+    gold, silver = jobs["cder-gold-etl"], jobs["cder-silver-etl"]
+    assert gold["Command"]["ScriptLocation"] != silver["Command"]["ScriptLocation"]
+    own = {"Name", "Description", "Role", "Command"}
+    assert {key: value for key, value in gold.items() if key not in own} == {
+        key: value for key, value in silver.items() if key not in own
+    }
+    filling = assembly.one(CDER, "AWS::StepFunctions::StateMachine")["DefinitionSubstitutions"]
+    assert filling["GoldJobName"] == "cder-gold-etl"
+
+
+def test_what_a_job_logs_goes_to_groups_that_are_there_before_glue_would_make_them(assembly: Assembly) -> None:
+    """Named as Glue names them: by security configuration and role (Logging for AWS Glue jobs, log group naming)."""
+    resources = assembly.resources(NSDE)
+    groups = {
+        name: "".join(part if isinstance(part, str) else part["Ref"] for part in found["LogGroupName"]["Fn::Join"][1])
+        for name, found in assembly.of(NSDE, "AWS::Logs::LogGroup").items()
+        if "Fn::Join" in found["LogGroupName"]
+    }
+    for job in (found for found in resources.values() if found["Type"] == "AWS::Glue::Job"):
+        role = job["Properties"]["Role"]["Fn::GetAtt"][0]
+        own = {groups[name] for name in job["DependsOn"] if name in groups}
+        place = f"/aws-glue/jobs/{job['Properties']['SecurityConfiguration']}-role/{role}"
+        assert own == {f"{place}/error", f"{place}/output"}
 
 
 def test_glue_jobs_are_as_the_config_says(assembly: Assembly) -> None:
@@ -186,9 +219,9 @@ def test_the_state_machine_may_do_what_its_definition_calls_and_nothing_else(ass
     assert granted == {(permission.action, named[permission.resource]) for permission in needed}
 
 
-def _reach(assembly: Assembly, title: str, sid: str) -> set[str]:
+def _reach(assembly: Assembly, title: str, sid: str, stack: str = NSDE) -> set[str]:
     lake = "arn:aws:s3:::pp-raws-lake-111122223333-us-east-1/"
-    statements = assembly.statements(NSDE, title)
+    statements = assembly.statements(stack, title)
     return {filled(item).removeprefix(lake) for item in statements[sid]["Resource"]} if sid in statements else set()
 
 
@@ -213,6 +246,32 @@ def _reach(assembly: Assembly, title: str, sid: str) -> set[str]:
 def test_a_role_writes_to_its_own_folders_only(assembly: Assembly, title: str, writes: set[str]) -> None:
     assert _reach(assembly, title, "Write") == writes
     assert _reach(assembly, title, "CleanUp") == {place for place in writes if place.startswith(".work/")}
+
+
+def test_gold_is_written_where_it_is_unpublished_by_its_job_and_elsewhere_by_who_publishes(assembly: Assembly) -> None:
+    tables = {table.name for table in Catalog(shipped()).find("cder").config.gold}
+    assert tables
+    assert _reach(assembly, "Gold", "Write", CDER) == {".work/cder-*"}
+    assert _reach(assembly, "Gold", "Read", CDER) == set()
+    published = {place for place in _reach(assembly, "UpdateManifest", "Write", CDER) if place.startswith("gold/")}
+    assert published == {f"gold/{table}/*" for table in tables}
+
+
+def test_each_role_may_what_its_list_says_whatever_policies_it_shares(assembly: Assembly) -> None:
+    catalog, settings = Catalog(shipped()), Settings()
+    titles = {
+        "FetchAndHash": "fetch", "UpdateManifest": "publish", "Trigger": "trigger", "Freshness": "freshness",
+        "Bronze": "bronze", "Silver": "silver", "Gold": "gold",
+    }  # fmt: skip
+    for stack, name in ((CDER, "cder"), (RXNORM, "rxnorm")):
+        grants = Grants(DatasetNames(catalog.find(name).config), Shared(settings), {"Ref": "LakeKeyArn"})
+        for title, method in titles.items():
+            listed = getattr(grants, method)(*([[]] if title in {"Bronze", "Silver", "Gold"} else []))
+            wanted = {statement.sid: statement.document() for statement in listed}
+            found = assembly.statements(stack, title)
+            assert {sid: found[sid] for sid in found if sid != "Code"} == {
+                sid: wanted[sid] for sid in wanted if sid != "Code"
+            }, (stack, title)
 
 
 def test_only_the_function_that_publishes_can_write_to_the_publish_log(assembly: Assembly) -> None:
@@ -248,7 +307,7 @@ def test_no_permission_has_a_wildcard_for_an_action(assembly: Assembly) -> None:
 
 _WILD = re.compile(
     r"""arn:aws:s3:::pp-raws-lake-111122223333-us-east-1/(?:
-            (?:raw|bronze|silver|quarantine|manifests|contracts|runs|lineage)/[a-z_]+/\*
+            (?:raw|bronze|silver|quarantine|manifests|contracts|runs|lineage|gold)/[a-z_]+/\*
             | \.work/[a-z_]+-\* | \.work/notices/[a-z_]+/\* )
       | arn:aws:glue:us-east-1:111122223333:table/[a-z_]+_db/\*
       | arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/[a-z-]+:\*
@@ -279,7 +338,7 @@ def test_a_resource_has_a_wildcard_only_below_a_prefix_or_where_the_service_know
 
 def test_a_dataset_reaches_no_folder_of_another(assembly: Assembly) -> None:
     others = re.compile(
-        r"(raw|bronze|silver|quarantine|manifests|contracts|runs|lineage|notices|\.work)/(cder|rxnorm|\*)"
+        r"(raw|bronze|silver|quarantine|manifests|contracts|runs|lineage|notices|\.work)/(cder|rxnorm|\*)|gold/"
     )
     assert not others.search(json.dumps(assembly.templates[NSDE]))
 
@@ -308,7 +367,16 @@ def test_a_dataset_is_run_by_its_cadence_and_not_at_the_same_time_as_another(ass
 def test_a_schedule_that_can_not_deliver_leaves_a_dead_letter(assembly: Assembly) -> None:
     for schedule in assembly.everywhere("AWS::Scheduler::Schedule"):
         assert schedule["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][1] == "Arn"
-        assert schedule["Target"]["Input"] == "{}"
+
+
+def test_a_schedule_says_for_which_time_it_rings_so_that_a_run_is_started_once(assembly: Assembly) -> None:
+    inputs = {
+        found["Name"]: found["Target"]["Input"] for found in assembly.of(NSDE, "AWS::Scheduler::Schedule").values()
+    }
+    assert {name: json.loads(given) for name, given in inputs.items()} == {
+        "nsde-cadence": {"scheduled_time": "<aws.scheduler.scheduled-time>"},
+        "nsde-freshness": {},
+    }
 
 
 def test_an_execution_that_does_not_succeed_is_announced(assembly: Assembly) -> None:

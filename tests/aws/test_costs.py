@@ -6,6 +6,7 @@ import pytest
 
 from pharmaetl.aws import costs
 from pharmaetl.catalog import Dataset, shipped
+from pharmaetl.config.dataset_config import GoldColumn, GoldTable
 from pharmaetl.lake.documents import Member, RunRecord, Source, StepResult
 
 NSDE = Dataset(shipped() / "fda" / "nsde").config
@@ -42,6 +43,17 @@ def test_past_runs_on_aws_decide_and_local_or_failed_ones_do_not() -> None:
     assert cost.dpu_seconds == 2 * 330
     assert cost.dollars == pytest.approx(2 * 330 / 3600 * 0.44)
     assert cost.dollars_a_month == pytest.approx(cost.dollars * 30.4)
+
+
+def test_a_gold_job_is_one_more_to_pay_for() -> None:
+    table = GoldTable(name="drug_forms", columns=(GoldColumn(name="dosage_form"),))
+
+    cost = costs.estimate(NSDE.model_copy(update={"gold": (table,)}), [record(60, 90)])
+
+    assert [(job.layer, job.workers, job.seconds) for job in cost.jobs] == [
+        ("bronze", 2, 60), ("silver", 2, 90), ("gold", 2, None),
+    ]  # fmt: skip
+    assert cost.dpu_seconds == 2 * (60 + 90 + 60)
 
 
 def test_a_large_source_has_more_workers_and_before_the_first_run_as_many_as_the_config_allows() -> None:

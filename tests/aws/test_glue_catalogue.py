@@ -17,12 +17,13 @@ from pharmaetl.aws import glue_catalogue
 from pharmaetl.aws.glue_tables import bronze_folder, hive_type
 from pharmaetl.catalog import Dataset
 from pharmaetl.errors import UnavailableError
-from pharmaetl.lake import manifest
+from pharmaetl.lake import layout, manifest
 from pharmaetl.lake.documents import LogEntry, Quality, Source, TableVersion
 from pharmaetl.lake.local_storage import LocalStorage
 
 NSDE = Dataset(Path(__file__).parents[2] / "datasets" / "fda" / "nsde")
 SCHEMA = {"item_code": "string", "marketing_start_date": "date", "record_hash": "string"}
+FORMS = {"dosage_form": "string", "drugs": "bigint"}
 
 
 @pytest.fixture
@@ -40,7 +41,12 @@ def lake(tmp_path: Path) -> LocalStorage:
 
 
 def publish(
-    lake: LocalStorage, day: int, *, tables: tuple[str, ...] = ("nsde",), bronze: tuple[str, ...] = ("item_code",)
+    lake: LocalStorage,
+    day: int,
+    *,
+    tables: tuple[str, ...] = ("nsde",),
+    bronze: tuple[str, ...] = ("item_code",),
+    gold: tuple[str, ...] = (),
 ) -> LogEntry:
     """Publish a version of so many tables, each with a bronze file of these columns."""
     run_id = f"202611{day:02d}T031500Z-1f2e3d4c"
@@ -53,7 +59,13 @@ def publish(
         path = f"silver/{level}/version=2026-11-{day:02d}/run={run_id}"
         versions.append(TableVersion(name=name, path=path, rows=0, files=(), schema=SCHEMA))
     source, verdict = Source(url="https://x.test/", sha256=f"{day:064d}"), Quality(verdict="pass")
-    candidate = manifest.Candidate("nsde", run_id, source, "c", "d", tuple(versions), verdict)
+    made = tuple(
+        TableVersion(
+            name=name, path=layout.gold_dir(name, f"2026-11-{day:02d}", run_id), rows=0, files=(), schema=FORMS
+        )
+        for name in gold
+    )
+    candidate = manifest.Candidate("nsde", run_id, source, "c", "d", tuple(versions), verdict, gold=made)
     return manifest.commit(lake, candidate, manifest.current(lake, "nsde"))
 
 
@@ -98,6 +110,21 @@ def test_a_new_version_moves_silver_and_adds_a_partition(lake: LocalStorage, glu
     glue_catalogue.refresh(lake, NSDE.config, glue)
     assert location(glue, "nsde") == f"{lake.root}/{second.tables[0].path}/"
     assert partitions(glue) == ["20261101T031500Z-1f2e3d4c", "20261102T031500Z-1f2e3d4c"]
+
+
+def test_a_gold_table_is_shown_beside_silver_and_goes_with_the_version(lake: LocalStorage, glue: Any) -> None:
+    first = publish(lake, 1, gold=("drug_forms", "rare_forms"))
+    glue_catalogue.refresh(lake, NSDE.config, glue)
+    assert {table["Name"] for table in glue.get_tables(DatabaseName="nsde_db")["TableList"]} == {
+        "nsde", "nsde_bronze", "drug_forms", "rare_forms",
+    }  # fmt: skip
+    assert location(glue, "drug_forms") == f"{lake.root}/{first.gold[0].path}/"
+    columns = glue.get_table(DatabaseName="nsde_db", Name="drug_forms")["Table"]["StorageDescriptor"]["Columns"]
+    assert [(column["Name"], column["Type"]) for column in columns] == [("dosage_form", "string"), ("drugs", "bigint")]
+    second = publish(lake, 2, gold=("drug_forms",))
+    glue_catalogue.refresh(lake, NSDE.config, glue)
+    assert location(glue, "drug_forms") == f"{lake.root}/{second.gold[0].path}/"
+    assert "rare_forms" not in {table["Name"] for table in glue.get_tables(DatabaseName="nsde_db")["TableList"]}
 
 
 def test_a_column_that_only_older_bronze_has_stays_readable(lake: LocalStorage, glue: Any) -> None:

@@ -66,7 +66,7 @@ def test_where_glues_library_is_it_reads_the_arguments(monkeypatch: pytest.Monke
     assert seen == [(["job.py", "--run_id", "r"], ["bronze_path", "silver_path", "jobs_path", "run_id"])]
 
 
-@pytest.mark.parametrize("layer", ["bronze", "silver"])
+@pytest.mark.parametrize("layer", ["bronze", "silver", "gold"])
 def test_a_glue_script_is_six_lines_over_the_package(layer: str) -> None:
     text = (SCRIPTS / f"{layer}_job.py").read_text()
     assert len(text.splitlines()) == 6

@@ -155,7 +155,7 @@ def test_a_run_through_the_handlers_is_published_catalogued_logged_and_counted(
     assert found["changed"] is False
     assert set(found) == {
         "dataset", "run_id", "changed", "reason", "version", "source_sha256", "raw_path", "jobs_path", "bronze_path",
-        "silver_path", "bronze_workers", "silver_workers",
+        "silver_path", "gold_path", "bronze_workers", "silver_workers", "gold_workers",
     }  # fmt: skip
     assert metrics(capsys.readouterr().out).items() >= {"Published": 0, "Skipped": 1, "Failed": 0}.items()
 
@@ -354,9 +354,37 @@ def test_the_trigger_takes_the_payload_of_the_design_and_starts_once(
     assert trigger.handler({"force": False}, Context()) == {**result, "started": False}
 
 
-def test_a_schedule_triggers_with_an_empty_event(place: Place, machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_event_runs_what_the_config_says(place: Place, machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STATE_MACHINE_ARN", machine.list_state_machines()["stateMachines"][0]["stateMachineArn"])
     assert trigger.handler({}, Context("0a1b2c3d-0000-4000-8000-000000000002"))["started"] is True
+
+
+def test_a_schedule_that_rings_twice_for_one_time_starts_one_execution(
+    place: Place, machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_MACHINE_ARN", machine.list_state_machines()["stateMachines"][0]["stateMachineArn"])
+    event = {"scheduled_time": "2026-11-23T06:43:00Z"}
+    first = trigger.handler(event, Context("0a1b2c3d-0000-4000-8000-000000000003"))
+    assert (first["name"], first["started"]) == ("nsde-scheduled-20261123T064300Z", True)
+    # while it runs, Step Functions answers with the same one; once it has ended, the name is taken
+    while_it_runs = trigger.handler(event, Context("0a1b2c3d-0000-4000-8000-000000000004"))
+    machine.stop_execution(executionArn=first["execution_arn"])
+    later = trigger.handler(event, Context("0a1b2c3d-0000-4000-8000-000000000007"))
+    assert {one["execution_arn"] for one in (while_it_runs, later)} == {first["execution_arn"]}
+    assert later["started"] is False
+    given = machine.describe_execution(executionArn=first["execution_arn"])["input"]
+    assert json.loads(given) == {"dataset": "nsde"}
+    tomorrow = {"scheduled_time": "2026-11-24T06:43:00Z"}
+    assert trigger.handler(tomorrow, Context("0a1b2c3d-0000-4000-8000-000000000005"))["started"] is True
+
+
+def test_a_scheduled_time_that_nobody_filled_in_is_passed_over(
+    place: Place, machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_MACHINE_ARN", machine.list_state_machines()["stateMachines"][0]["stateMachineArn"])
+    request = "0a1b2c3d-0000-4000-8000-000000000006"
+    started = trigger.handler({"scheduled_time": "<aws.scheduler.scheduled-time>"}, Context(request))
+    assert (started["name"], started["started"]) == (f"nsde-{request}", True)
 
 
 @pytest.mark.parametrize("event", [{"forse": True}, {"dataset": "cder"}, [], "x", {"edition": "weekly"}])

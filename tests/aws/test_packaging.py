@@ -150,7 +150,7 @@ def test_the_library_of_the_jobs_runs_without_anything_else_of_this_package(
     assert _python(script, archive, cwd=tmp_path) == "()\n"
 
 
-@pytest.mark.parametrize("layer", ["bronze", "silver"])
+@pytest.mark.parametrize("layer", ["bronze", "silver", "gold"])
 def test_every_layer_has_its_script(layer: str) -> None:
     assert packaging.job_script(layer).read_text().startswith('"""Glue entry point')  # type: ignore[arg-type]
 

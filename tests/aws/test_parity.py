@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import gilded
 import moto_patches
 import pytest
-from machine import NSDE, Ended, Machine, aws, deploy, environment
+from machine import Ended, Machine, aws, deploy, environment
 from pyspark.sql import SparkSession
 
 from pharmaetl import api
@@ -26,6 +27,7 @@ from pharmaetl.aws import state_machine
 from pharmaetl.aws.events import Failure, FetchResult, PublishResult
 from pharmaetl.aws.failure_path import FAILURE
 from pharmaetl.aws.lambdas import fetch_and_hash, update_manifest
+from pharmaetl.aws.naming import DatasetNames
 from pharmaetl.catalog import shipped
 from pharmaetl.engine import Engine, choose
 from pharmaetl.errors import EngineError, PharmaetlError
@@ -33,6 +35,7 @@ from pharmaetl.lake.documents import RunRecord
 from pharmaetl.place import Place
 from pharmaetl.run_options import RunOptions
 from pharmaetl.spark import glue, jobs
+from pharmaetl.spark import gold as spark_gold
 
 pytestmark = pytest.mark.engine
 
@@ -44,7 +47,7 @@ MOMENT = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 """A run's id, or a time."""
 STATES = {
     "fetch": "FetchAndHash", "skip_if_unchanged": "FetchAndHash", "unpack": "FetchAndHash",
-    "bronze": "Bronze", "silver": "Silver", "gate": "UpdateManifest", "publish": "UpdateManifest",
+    "bronze": "Bronze", "silver": "Silver", "gold": "Gold", "gate": "UpdateManifest", "publish": "UpdateManifest",
 }  # fmt: skip
 """The state whose task does a step."""
 FAILED = ("RecordFailure", "DeadLetter", "Notify", "Failed")
@@ -106,10 +109,22 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 @pytest.fixture
 def both(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[Both]:
-    environment(monkeypatch)
-    here, there = (Place(str(tmp_path / side), str(shipped())) for side in ("here", "there"))
+    yield from deployed(tmp_path, spark, monkeypatch, shipped())
 
-    for name, value in {"LAKE": there.lake, "DATASET": "nsde", "DATASETS": str(shipped())}.items():
+
+@pytest.fixture
+def both_gilded(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[Both]:
+    """With gold tables; the day of the run is in one of them."""
+    gilded.library(tmp_path / "library", monkeypatch)
+    yield from deployed(tmp_path, spark, monkeypatch, gilded.datasets(tmp_path / "datasets"))
+
+
+def deployed(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch, datasets: Path) -> Iterator[Both]:
+    environment(monkeypatch)
+    here, there = (Place(str(tmp_path / side), str(datasets)) for side in ("here", "there"))
+    dataset = there.catalog.find("nsde")
+
+    for name, value in {"LAKE": there.lake, "DATASET": "nsde", "DATASETS": str(datasets)}.items():
         monkeypatch.setenv(f"PHARMAETL_{name}", value)
 
     def job(layer: str) -> Callable[[dict[str, str], str], None]:
@@ -121,12 +136,12 @@ def both(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -
 
     handlers = {"nsde-fetch-and-hash": fetch_and_hash.handler, "nsde-update-manifest": update_manifest.handler}
     moto_patches.functions(monkeypatch, {name: partial(_invoke, handler) for name, handler in handlers.items()})
-    moto_patches.jobs(monkeypatch, {f"nsde-{layer}-etl": job(layer) for layer in ("bronze", "silver")})
+    moto_patches.jobs(monkeypatch, {name: job(layer) for layer, name in DatasetNames(dataset.config).jobs.items()})
     moto_patches.glue_sync(monkeypatch)
     moto_patches.no_waiting(monkeypatch)
     with aws():
         boto3.client("glue").create_database(DatabaseInput={"Name": "nsde_db"})
-        yield Both(here, there, deploy(NSDE))
+        yield Both(here, there, deploy(dataset))
 
 
 def story(record: RunRecord) -> dict[str, Any]:
@@ -140,6 +155,7 @@ def story(record: RunRecord) -> dict[str, Any]:
             (one.name, one.rows_read, one.rows_published, one.rows_quarantined, one.rows_duplicate, one.rules)
             for one in record.tables
         ],
+        "gold": [(one.name, one.rows, one.path.replace(record.run_id, "RUN")) for one in record.gold],
         "quality": record.quality,
         "error": record.error and record.error.code,
         "inputs": record.run_id.rpartition("-")[2],
@@ -158,8 +174,9 @@ def versions(place: Place) -> list[dict[str, Any]]:
             "reason": MOMENT.sub("THEN", entry.reason),
             "tables": [
                 (one.name, one.path.replace(entry.run_id, "RUN"), one.rows, one.digest, one.schema, len(one.files))
-                for one in entry.tables
+                for one in entry.all_tables
             ],
+            "gold": [one.name for one in entry.gold],
         }
         for entry in api.history(place, "nsde")
     ]
@@ -279,6 +296,58 @@ def test_another_run_that_is_first_is_met_alike(
 
     assert (here.outcome, ended.path[-1]) == (outcome, end)
     assert_alike(both, here, there, ended)
+
+
+def test_gold_is_published_skipped_and_published_anew_alike(both_gilded: Both, tmp_path: Path) -> None:
+    source = release(tmp_path / "r.zip", range(30))
+
+    new, unchanged, forced = both_gilded.run(source), both_gilded.run(source), both_gilded.run(source, force=True)
+
+    for here, there, ended in (new, unchanged, forced):
+        assert story(there) == story(here)
+        assert tasks_on(ended.path) == way_of(here)
+    assert [ended.path[-1] for _, _, ended in (new, unchanged, forced)] == ["Published", "Unchanged", "Published"]
+    assert ended_with_gold(new[2])
+    assert versions(both_gilded.there) == versions(both_gilded.here)
+    assert [one["gold"] for one in versions(both_gilded.there)] == 2 * [list(gilded.NAMES)]
+    assert [(one.name, one.rows) for one in new[1].gold] == [("drug_forms", 1), ("common_forms", 1), ("rare_forms", 0)]
+
+
+def ended_with_gold(ended: Ended) -> bool:
+    """Did it go through the gold job, between silver and what is published?"""
+    at = ended.path.index("Silver")
+    return ended.path[at : at + 3] == ("Silver", "Gold", "UpdateManifest")
+
+
+def test_a_rule_of_a_gold_table_refuses_a_release_alike(both_gilded: Both, tmp_path: Path) -> None:
+    both_gilded.run(release(tmp_path / "r.zip", range(30)))
+
+    here, there, ended = both_gilded.run(release(tmp_path / "large.zip", range(60)))
+
+    assert (here.outcome, ended.path[-5:]) == ("failed", ("UpdateManifestFailed", *FAILED))
+    assert_alike(both_gilded, here, there, ended)
+    assert there.error is not None
+    assert "ColumnValues drug_forms.drugs" in there.error.reason
+    assert len(versions(both_gilded.there)) == 1
+
+
+def test_a_gold_job_that_fails_fails_alike(both_gilded: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object) -> dict[str, Any]:
+        raise EngineError("executor lost")
+
+    monkeypatch.setattr(spark_gold, "gold", lost)
+
+    here, there, ended = both_gilded.run(release(tmp_path / "r.zip", range(30)))
+
+    assert (here.outcome, ended.path[-5:]) == ("failed", ("GoldFailed", *FAILED))
+    assert tasks_on(ended.path) == way_of(here)
+    # what silver has counted is taken in together with its files, which are not taken in
+    assert story(there) | {"reason": ""} == story(here) | {"reason": "", "tables": []}
+    assert there.error is not None
+    assert "executor lost" in there.error.reason
+    assert versions(both_gilded.there) == versions(both_gilded.here) == []
+    (letter,) = both_gilded.machine.dead_letters()
+    assert (letter["run_id"], letter["state"], letter["code"]) == (there.run_id, "Gold", "engine")
 
 
 def test_the_functions_return_every_key_that_the_state_machine_takes() -> None:

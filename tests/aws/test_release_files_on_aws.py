@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from cloud import DATASETS, Execution
 from pyspark.sql import SparkSession
 
 from pharmaetl import api, engine
+from pharmaetl.aws import jobdocument
 from pharmaetl.aws.events import PublishResult
+from pharmaetl.catalog import Catalog
 from pharmaetl.place import Place
 
 pytestmark = [pytest.mark.engine, pytest.mark.real]
@@ -34,9 +37,13 @@ def spark(engine_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     ],
 )
 def test_a_release_file_gives_the_content_that_a_laptop_gives(
-    spark: SparkSession, shared_data: Path, tmp_path: Path, dataset: str, file: str
+    spark: SparkSession, shared_data: Path, tmp_path: Path, dataset: str, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = Place(str(tmp_path / "lake"), str(DATASETS))
+    own = Catalog(DATASETS).find(dataset).transforms
+    if own is not None:
+        shutil.copy(own, tmp_path / f"{jobdocument.transforms_module(dataset)}.py")
+        monkeypatch.syspath_prepend(str(tmp_path))
     result = Execution(place, spark, dataset_name=dataset).run(shared_data / file)
     assert isinstance(result, PublishResult)
     assert result.outcome == "published"

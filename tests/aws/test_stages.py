@@ -71,7 +71,7 @@ def test_a_new_source_gives_the_manifest_and_record_of_a_laptop(
     )
     assert result.reason == "first run"
     laptop = Place(str(tmp_path / "laptop"), str(DATASETS))
-    api.run(laptop, "nsde", RunOptions(source=str(source)))
+    api.run(laptop, "nsde", RunOptions(source=str(source), engine="sail"))
     for cloud, local in (
         (api.manifest(place, "nsde").current, api.manifest(laptop, "nsde").current),
         (records(place)[0], records(laptop)[0]),
@@ -335,7 +335,7 @@ def test_silver_made_of_another_bronze_attempt_is_refused(place: Place, spark: S
     run.job("bronze")
     run.job("silver")
     run.job("bronze")
-    with pytest.raises(ConflictError, match=r"has read .*, not "):
+    with pytest.raises(ConflictError, match=r"was made of .*, not of "):
         run.publish()
 
 

@@ -17,7 +17,7 @@ from statelint.linter import Linter
 from pharmaetl.aws import retries, state_machine
 from pharmaetl.aws.permissions import placeholders
 from pharmaetl.catalog import Dataset, shipped
-from pharmaetl.config.dataset_config import DatasetConfig
+from pharmaetl.config.dataset_config import DatasetConfig, GoldColumn, GoldTable
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 DATASETS = sorted(path.parent.parent for path in shipped().glob("*/*/config/dataset.json"))
@@ -26,9 +26,12 @@ NEVER_AGAIN = ("GateError", "SourceFormatError", "RefusedError", "ConfigError", 
                "CommitUnknownError", "DeniedError", "States.ALL")  # fmt: skip
 
 
-@pytest.fixture(params=DATASETS, ids=lambda folder: folder.name)
+GILDED = NSDE.model_copy(update={"gold": (GoldTable(name="drug_forms", columns=(GoldColumn(name="dosage_form"),)),)})
+
+
+@pytest.fixture(params=[*DATASETS, GILDED], ids=lambda one: getattr(one, "name", "gilded"))
 def config(request: pytest.FixtureRequest) -> DatasetConfig:
-    return Dataset(request.param).config
+    return request.param if isinstance(request.param, DatasetConfig) else Dataset(request.param).config
 
 
 @pytest.fixture
@@ -83,7 +86,9 @@ def longest_wait(retrier: dict[str, Any]) -> float:
     return float(sum(min(first * rate**done, retrier["MaxDelaySeconds"]) for done in range(retrier["MaxAttempts"])))
 
 
-def test_the_state_machine_of_a_dataset_is_the_one_in_git(config: DatasetConfig) -> None:
+@pytest.mark.parametrize("folder", DATASETS, ids=lambda folder: folder.name)
+def test_the_state_machine_of_a_dataset_is_the_one_in_git(folder: Path) -> None:
+    config = Dataset(folder).config
     text = json.dumps(state_machine.definition(config), indent=2) + "\n"
     path = GOLDEN / f"{config.dataset}.asl.json"
     if os.environ.get("PHARMAETL_UPDATE_GOLDEN") == "1":
@@ -145,6 +150,27 @@ def test_the_steps_of_a_run_stand_in_the_order_that_a_local_run_has() -> None:
     assert path == [
         "Begin", "FetchAndHash", "Changed", "Bronze", "Silver", "UpdateManifest", "Committed", "Crawl", "Published",
     ]  # fmt: skip
+
+
+def test_gold_is_made_of_the_silver_attempt_before_anything_is_published() -> None:
+    states = state_machine.definition(GILDED)["States"]
+
+    assert (states["Silver"]["Next"], states["Gold"]["Next"]) == ("Gold", "UpdateManifest")
+    assert states["Gold"]["Parameters"]["Arguments"] == {
+        "--silver_path.$": "States.Format('{}/attempt={}', $.fetch.silver_path, $.silver.attempt)",
+        "--jobs_path.$": "$.fetch.jobs_path",
+        "--gold_path.$": "$.fetch.gold_path",
+        "--run_id.$": "$.fetch.run_id",
+    }
+    assert states["UpdateManifest"]["Parameters"]["Payload"]["gold_attempt.$"] == "$.gold.attempt"
+
+
+def test_a_dataset_without_gold_tables_says_nothing_of_gold_but_that_there_is_none() -> None:
+    text = json.dumps(state_machine.definition(NSDE))
+
+    assert set(re.findall(r"[\w.$]*[Gg]old[\w.$]*", text)) == {
+        "gold_path.$", "$.Payload.gold_path", "gold_workers.$", "$.Payload.gold_workers",
+    }  # fmt: skip
 
 
 def test_a_dataset_without_a_crawler_is_published_without_one() -> None:
@@ -231,9 +257,10 @@ def test_the_state_machine_may_take_longer_than_all_its_tries_and_waits_and_less
 
 
 def test_every_placeholder_is_one_that_a_deployment_fills_in(config: DatasetConfig) -> None:
+    gold = ("GoldJobName",) if config.gold else ()
     assert placeholders(state_machine.definition(config)) == (
         "AlertsTopicArn", "BronzeJobName", "CrawlerName", "DeadLetterQueueUrl", "FetchAndHashFunctionArn",
-        "SilverJobName", "UpdateManifestFunctionArn",
+        *gold, "SilverJobName", "UpdateManifestFunctionArn",
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -35,6 +36,19 @@ def test_the_role_needs_exactly_what_the_tasks_call() -> None:
             ]
         )
     )
+
+
+def test_in_another_partition_the_tasks_are_called_by_other_names_and_nothing_else_changes(
+    nsde: dict[str, Any],
+) -> None:
+    there = state_machine.in_partition(nsde, "aws-us-gov")
+
+    assert {state["Resource"].split(":states:::")[0] for state in there["States"].values() if "Resource" in state} == {
+        "arn:aws-us-gov"
+    }
+    assert state_machine.in_partition(there, "any") == there
+    assert iam_actions(there) == iam_actions(nsde)
+    assert json.dumps(there).replace("arn:aws-us-gov:", "arn:aws:") == json.dumps(nsde)
 
 
 def test_a_task_whose_permissions_are_not_known_is_not_passed_over(nsde: dict[str, Any]) -> None:

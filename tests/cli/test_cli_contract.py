@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import cli_literals as given
+import gold_literals as golden
 import pytest
 
 from pharmaetl import api, errors
@@ -146,6 +147,35 @@ def test_manifest_show(fake: Any, piped: Run) -> None:
     assert (table["name"], table["path"], table["rows"]) == ("nsde", given.SILVER, 44_580)
     assert table["files"] == [
         {"path": f"{given.SILVER}/part-00000.parquet", "bytes": 1_234_567, "sha256": "e" * 64, "rows": 44_580}
+    ]
+
+
+def test_gold_stands_beside_tables_in_every_answer(fake: Any, piped: Run) -> None:
+    fake.gives(
+        run=golden.PUBLISHED, run_record=golden.PUBLISHED, plan=golden.PLAN, datasets=golden.DATASETS,
+        manifest=api.ManifestView("cder", golden.ENTRY, 2), history=(given.OLD_ENTRY, golden.ENTRY), pruned={},
+    )  # fmt: skip
+
+    current = data(piped, "manifest", "show", "cder")["current"]
+    assert [table["name"] for table in current["tables"]] == ["products", "packages"]
+    assert [(table["name"], table["rows"], table["path"]) for table in current["gold"]] == [
+        ("product_ingredient", 151_022, golden.INGREDIENTS),
+        ("pharm_class", 0, golden.CLASSES),
+    ]
+    assert current["gold"][0]["files"] == [
+        {"path": f"{golden.INGREDIENTS}/part-00000.parquet", "bytes": 3_020_440, "sha256": "e" * 64, "rows": 151_022}
+    ]
+    assert [len(entry["gold"]) for entry in data(piped, "manifest", "history", "cder")["entries"]] == [0, 2]
+    made = [
+        {"name": "product_ingredient", "rows": 151_022, "path": golden.INGREDIENTS},
+        {"name": "pharm_class", "rows": 0, "path": golden.CLASSES},
+    ]
+    assert data(piped, "run", "cder")["gold"] == made
+    assert data(piped, "runs", "show", golden.RUN)["gold"] == made
+    assert data(piped, "plan", "cder")["gold"] == []
+    assert [found["gold"] for found in data(piped, "dataset", "list")["datasets"]] == [
+        ["product_ingredient", "pharm_class"],
+        [],
     ]
 
 
@@ -338,6 +368,15 @@ def test_path(fake: Any, piped: Run) -> None:
         "layer": "silver",
         "paths": ["/data/lake/silver/nsde/version=2026-07-23/run=1"],
     }
+
+
+def test_path_of_gold(fake: Any, piped: Run) -> None:
+    fake.gives(paths=(f"/data/lake/{golden.CLASSES}",))
+
+    answer = piped("path", "cder", "--layer", "gold", "--table", "pharm_class")
+
+    assert (answer.code, answer.out) == (0, f"/data/lake/{golden.CLASSES}\n")
+    assert fake.calls[-1][2:] == ("cder", "gold", "pharm_class")
 
 
 def test_doctor(fake: Any, piped: Run) -> None:

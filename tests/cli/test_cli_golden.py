@@ -11,6 +11,7 @@ from typing import Any
 
 import cli_literals as given
 import drift_literals as changed
+import gold_literals as golden
 import pytest
 
 from pharmaetl import api
@@ -62,6 +63,17 @@ SCREENS: dict[str, tuple[str, dict[str, Any]]] = {
     "dataset_drift_first": ("dataset drift nsde", {"drift": changed.FIRST}),
     "dataset_accept": ("dataset accept nsde --reason announced", {"accept": changed.ACCEPTANCE}),
     "lineage": ("lineage nsde", {"lineage": given.LINEAGE}),
+    "gold_run_published": ("run cder", {"run": golden.PUBLISHED}),
+    "gold_runs_show": (f"runs show {golden.RUN}", {"run_record": golden.PUBLISHED}),
+    "gold_manifest_show": ("manifest show cder", {"manifest": api.ManifestView("cder", golden.ENTRY, 2)}),
+    "gold_plan": ("plan cder", {"plan": golden.PLAN}),
+    "gold_quality_show": (
+        "quality show cder",
+        {"quality": api.QualityView("cder", golden.RUN, "2026-07-23", golden.QUALITY)},
+    ),
+    "gold_dataset_list": ("dataset list", {"datasets": golden.DATASETS}),
+    "gold_dataset_show": ("dataset show cder", {"dataset_config": golden.CONFIG}),
+    "gold_lineage": ("lineage cder", {"lineage": golden.LINEAGE}),
     "doctor": ("doctor", {"doctor": given.DIAGNOSES}),
 }
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import cli_literals as given
+import gold_literals as golden
 import pytest
 
 from pharmaetl import api
@@ -167,6 +168,32 @@ def test_lineage_as_a_mermaid_graph_escapes_quotes(fake: Any, piped: Run) -> Non
     assert piped("lineage", "nsde", "--format", "mermaid").out == (
         'flowchart LR\n  n["url<br/>a #quot;quoted#quot; name"]\n  n_0["raw<br/>sha256 5f"]\n  n --> n_0\n'
     )
+
+
+def test_a_mermaid_graph_has_arrows_from_every_silver_table_to_every_gold_one(fake: Any, piped: Run) -> None:
+    fake.gives(lineage=golden.LINEAGE)
+
+    lines = piped("lineage", "cder", "--format", "mermaid").out.splitlines()
+
+    assert [line.strip() for line in lines if "-->" in line] == [
+        "n --> n_0", "n_0 --> n_0_0",
+        "n_0_0 --> n_0_0_0", "n_0_0_0 --> n_0_0_0_0", "n_0_0 --> n_0_0_1", "n_0_0_1 --> n_0_0_1_0",
+        "n_0_0_0_0 --> n_0_0_2", "n_0_0_1_0 --> n_0_0_2", "n_0_0_0_0 --> n_0_0_3", "n_0_0_1_0 --> n_0_0_3",
+    ]  # fmt: skip
+    assert '  n_0_0_2["gold<br/>product_ingredient<br/>151,022 rows<br/>from products, packages"]' in lines
+
+
+def test_gold_tables_are_whole_and_plain_in_a_pipe(fake: Any, piped: Run) -> None:
+    fake.gives(run=golden.PUBLISHED, manifest=api.ManifestView("cder", golden.ENTRY, 2))
+
+    for words in (("run", "cder"), ("manifest", "show", "cder")):
+        shown = piped(*words).out
+        assert ESCAPE not in shown
+        rows = [line.split() for line in shown.splitlines() if golden.CLASSES in line or golden.INGREDIENTS in line]
+        assert [(row[0], row[1], row[-1]) for row in rows] == [
+            ("product_ingredient", "151022", golden.INGREDIENTS),
+            ("pharm_class", "0", golden.CLASSES),
+        ]
 
 
 def test_lineage_as_openlineage_is_one_event_a_line(fake: Any, on_terminal: Run) -> None:

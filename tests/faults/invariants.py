@@ -57,7 +57,12 @@ def digests(lake: Path, dataset: str) -> dict[str, str]:
     if not (lake / "manifests" / dataset).is_dir():
         return {}
     log = log_of(lake, dataset)
-    return {table["name"]: table["digest"] for table in log[-1]["tables"]} if log else {}
+    return {table["name"]: table["digest"] for table in tables_of(log[-1])} if log else {}
+
+
+def tables_of(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Silver's and gold's tables of an entry as it is stored."""
+    return [*entry["tables"], *entry.get("gold", ())]
 
 
 def assert_converged(lake: Path, dataset: str, undisturbed: Mapping[str, str]) -> None:
@@ -115,13 +120,13 @@ def _assert_linear(log: list[dict[str, Any]]) -> None:
 
 
 def _assert_files_as_listed(lake: Path, log: list[dict[str, Any]]) -> None:
-    listed = {file["path"]: file for entry in log for table in entry["tables"] for file in table["files"]}
+    listed = {file["path"]: file for entry in log for table in tables_of(entry) for file in table["files"]}
     for path, file in listed.items():
         data = (lake / path).read_bytes()
         assert (len(data), hashlib.sha256(data).hexdigest()) == (file["bytes"], file["sha256"]), path
         assert pq.ParquetFile(lake / path).metadata.num_rows == file["rows"], path
     for entry in log:
-        for table in entry["tables"]:
+        for table in tables_of(entry):
             there = {str(path.relative_to(lake)) for path in (lake / table["path"]).rglob("*") if path.is_file()}
             assert there == {file["path"] for file in table["files"]}, f"{table['path']} holds what no entry lists"
             assert table["rows"] == sum(file["rows"] for file in table["files"])

@@ -18,11 +18,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from engines import fit_for
 
 from pharmaetl import api, ndc
 from pharmaetl.lake.documents import LogEntry
 from pharmaetl.place import Place
-from pharmaetl.run_options import RunOptions
+from pharmaetl.run_options import EngineName, RunOptions
 
 pytestmark = [pytest.mark.real, pytest.mark.engine]
 FILES = {
@@ -64,14 +65,12 @@ class Published:
 
 @pytest.fixture(scope="module", params=list(FILES))
 def published(
-    request: pytest.FixtureRequest, shared_data: Path, engine_name: str, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, shared_data: Path, engine_name: EngineName, tmp_path_factory: pytest.TempPathFactory
 ) -> Published:
     source = shared_data / request.param
     place = Place(str(tmp_path_factory.mktemp("lake")), str(Path(__file__).parents[2] / "datasets"))
     dataset = FILES[request.param]
-    record = api.run(
-        place, dataset, RunOptions(source=str(source), engine="spark" if engine_name == "spark" else "sail")
-    )
+    record = api.run(place, dataset, RunOptions(source=str(source), engine=fit_for(dataset, engine_name)))
     entry = api.manifest(place, dataset).current
     assert entry is not None
     assert record.outcome == "published"
@@ -160,7 +159,7 @@ def test_every_rrf_value_is_the_source_s(published: Published, table: str, first
 
 
 def test_rows_of_a_full_edition_are_read_from_its_own_folder(
-    shared_data: Path, engine_name: str, tmp_path: Path
+    shared_data: Path, engine_name: EngineName, tmp_path: Path
 ) -> None:
     native = zipfile.ZipFile(shared_data / "rxnorm_native_rows.zip")
     prescribable = zipfile.ZipFile(shared_data / "RxNorm_full_prescribe_10062025.zip")
@@ -174,9 +173,7 @@ def test_rows_of_a_full_edition_are_read_from_its_own_folder(
         archive.writestr("prescribe/rrf/RXNCONSO.RRF", prescribable.read("rrf/RXNCONSO.RRF"))
         archive.writestr("Readme_Full_12052022.txt", "")
     place = Place(str(tmp_path / "lake"), str(Path(__file__).parents[2] / "datasets"))
-    record = api.run(
-        place, "rxnorm", RunOptions(source=str(source), engine="spark" if engine_name == "spark" else "sail")
-    )
+    record = api.run(place, "rxnorm", RunOptions(source=str(source), engine=fit_for("rxnorm", engine_name)))
     counted = {name.lower(): len([line for line in data.splitlines() if line]) for name, data in members.items()}
     assert {table.name: table.rows_read for table in record.tables} == counted
     assert record.source.release_date == "2022-12-05"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -246,9 +247,9 @@ def _no_such_host(*_: object, **__: object) -> None:
 def test_of_several_datasets_a_failure_stops_no_other(tmp_path: Path) -> None:
     folder = tmp_path / "datasets"
     for name in ("nsde", "cder"):
+        shutil.copytree(DATASETS / "fda" / name, folder / "fda" / name)
         config = folder / "fda" / name / "config" / "dataset.json"
-        config.parent.mkdir(parents=True)
-        text = (DATASETS / "fda" / name / "config" / "dataset.json").read_text("utf-8")
+        text = config.read_text("utf-8")
         source = a_release(tmp_path / "nsde.zip", rows(20)) if name == "nsde" else tmp_path / "absent.zip"
         url = next(line for line in text.splitlines() if '"source_url"' in line)
         config.write_text(text.replace(url, f'  "source_url": "{source}",'), "utf-8")

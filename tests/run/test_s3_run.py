@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +19,15 @@ import pytest
 from releases import DATASETS, a_place, a_release, a_row, rows, run
 from s3_servers import S3Server
 
-from pharmaetl import api, engine
+from pharmaetl import api, engine, runid
 from pharmaetl.aws.s3 import S3Storage
+from pharmaetl.catalog import Dataset
 from pharmaetl.errors import GateError
 from pharmaetl.lake.documents import LogEntry
 from pharmaetl.local.exchange import InLake
 from pharmaetl.local.state import Run
 from pharmaetl.place import Place
+from pharmaetl.run_options import RunOptions
 
 pytest_plugins = ["s3_fixtures"]
 pytestmark = pytest.mark.engine
@@ -175,8 +180,10 @@ def test_looking_at_a_lake_takes_a_listing_and_a_read_however_long_the_log_is(
 
 def test_a_run_with_nothing_new_takes_few_requests(moto_place: Place, tmp_path: Path) -> None:
     release = a_release(tmp_path / "a.zip", rows(30))
-    for _ in range(3):
-        run(moto_place, release, force=True)
+    runs = [run(moto_place, release, force=True) for _ in range(3)]
+    # runs of one second look for an id that none of the others has, a request each
+    while datetime.now(UTC) < runid.started_at(runs[-1].run_id) + timedelta(seconds=1):
+        time.sleep(0.05)
     with counted(moto_place) as seen:
         assert run(moto_place, release).outcome == "skipped"
     assert sum(seen.values()) <= 20
@@ -211,7 +218,8 @@ def test_an_engine_elsewhere_reads_and_writes_s3_by_itself(
     for module in ["layers", "quality"]:
         monkeypatch.setattr(f"pharmaetl.local.{module}.exchange_of", in_lake)
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
-    record = run(place, a_release(tmp_path / "a.zip", [*rows(60), a_row(7, ndc11="not an NDC")]))
+    release = a_release(tmp_path / "a.zip", [*rows(60), a_row(7, ndc11="not an NDC")])
+    record = run(place, release, engine="sail")
     assert (record.tables[0].rows_published, record.tables[0].rows_quarantined) == (60, 1)
     assert len(published_rows(place, tmp_path)) == 60
     assert api.verify(place, "nsde") == ()
@@ -234,3 +242,31 @@ def test_a_spark_that_can_not_reach_s3_says_what_to_add(moto_place: Place, tmp_p
 
 def without_spark() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+
+
+def test_gold_on_s3_is_made_of_the_run_s_own_silver_and_published_with_it(moto_place: Place, tmp_path: Path) -> None:
+    tables = Dataset(DATASETS / "fda" / "cder").config.tables
+    cells = {"PRODUCTID": "0002-1436_f0", "PRODUCTNDC": "0002-1436", "NDCPACKAGECODE": "0002-1436-11",
+             "STARTMARKETINGDATE": "20180927", "SUBSTANCENAME": "A; B", "ACTIVE_NUMERATOR_STRENGTH": "1; 2",
+             "ACTIVE_INGRED_UNIT": "mg/1; g/1"}  # fmt: skip
+    source = tmp_path / "ndctext.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        for table in tables:
+            header = [column.source or "" for column in table.source_columns]
+            lines = ["\t".join(header), "\t".join(cells.get(name, "") for name in header), ""]
+            archive.writestr(str(table.member), "\r\n".join(lines))
+
+    record = api.run(moto_place, "cder", RunOptions(source=str(source)))
+
+    assert [(table.name, table.rows) for table in record.gold] == [("product_ingredient", 2), ("pharm_class", 0)]
+    entry = api.manifest(moto_place, "cder").current
+    assert entry is not None
+    assert [(table.name, table.rows, len(table.files)) for table in entry.gold][1] == ("pharm_class", 0, 0)
+    found = []
+    for file in entry.gold[0].files:
+        moto_place.storage.fetch(file.path, tmp_path / "gold.parquet")
+        found += pq.read_table(tmp_path / "gold.parquet").to_pylist()
+    assert sorted((row["ordinal"], row["substance_name"], row["strength"], row["unit"]) for row in found) == [
+        (1, "A", "1", "mg/1"), (2, "B", "2", "g/1"),
+    ]  # fmt: skip
+    assert api.verify(moto_place, "cder") == ()

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from pharmaetl.config import configfile, jobspec
 from pharmaetl.spark import jobs
-from pharmaetl.spark.spec import TableSpec
+from pharmaetl.spark.spec import ColumnSpec, TableSpec
 
 pytestmark = pytest.mark.engine
 US = "\x1f"
@@ -27,7 +27,11 @@ def a_row(
 
 
 def run_jobs(
-    spark: SparkSession, folder: Path, rows: list[list[str]], rejects: list[list[str]] | None = None
+    spark: SparkSession,
+    folder: Path,
+    rows: list[list[str]],
+    rejects: list[list[str]] | None = None,
+    transforms: str | None = None,
 ) -> dict[str, Any]:
     table = configfile.read(CONFIG).tables[0]
     spec = TableSpec.from_json(jobspec.table_spec(table, date(2026, 11, 23)))
@@ -43,7 +47,7 @@ def run_jobs(
     jobs.bronze(spark, bronze)
     paths = [str(folder / name) for name in ("bronze", "silver", "problems", "quarantine")]
     silver = jobs.SilverJob(
-        *paths, "R1", len(rows), "f00", "nsde.csv", spec, str(folder / "rejects") if rejects else None
+        *paths, "R1", len(rows), "f00", "nsde.csv", spec, str(folder / "rejects") if rejects else None, transforms
     )
     return jobs.silver(spark, silver)
 
@@ -168,7 +172,7 @@ def test_the_content_digest_is_free_of_order_engine_and_run(mixed: tuple[Path, d
     assert mixed[1]["digest"] == DIGEST
 
 
-DIGEST = "xx:6:1d32cd67299ed35b:ffffffffffffffff9587fd1089ab3f1c"
+DIGEST = "sum:6:29a3b0b339d8a24a:43c5d1142744ef4b"
 
 
 @pytest.mark.parametrize(
@@ -203,3 +207,49 @@ def test_a_table_without_problems_has_no_quarantine(spark: SparkSession, tmp_pat
 def test_a_table_of_refused_rows_only_publishes_none(spark: SparkSession, tmp_path: Path) -> None:
     counts = run_jobs(spark, tmp_path, [a_row("", ""), a_row("0037-0022-07", "10037002207")])
     assert (counts["rows"], counts["rows_refused"], counts["rows_duplicate"]) == (0, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "hashed_early"),
+    [("def silver_nsde(rows):\n    return rows\n", False), ("def gold_nsde_more(tables, as_of): ...\n", True)],
+)
+def test_the_typed_rows_get_their_hash_at_once_where_no_function_may_change_them(
+    spark: SparkSession, tmp_path: Path, code: str, hashed_early: bool
+) -> None:
+    (tmp_path / "transforms.py").write_text(code)
+    rows = [a_row("0037-0022-07", "00037002207"), a_row("0037-0022-08", "00037002208")]
+    for name, transforms in (("plain", None), ("own", str(tmp_path / "transforms.py"))):
+        (tmp_path / name).mkdir()
+        run_jobs(spark, tmp_path / name, rows, transforms=transforms)
+
+    assert ("record_hash" in pq.read_table(tmp_path / "own" / "problems").column_names) is hashed_early
+    assert sorted(rows_of(tmp_path / "own", "silver", "record_hash")) == sorted(
+        rows_of(tmp_path / "plain", "silver", "record_hash")
+    )
+
+
+@pytest.mark.parametrize(
+    ("separator", "ends_with", "text", "values"),
+    [
+        (";", "", "a;b ; c;", ["a", "b", "c", ""]),
+        ("; ", "", "a;b; c", ["a;b", "c"]),
+        (", ", "]", "A [X], B, C [Y],D [Z]", ["A [X]", "B, C [Y]", "D [Z]"]),
+    ],
+)
+def test_a_list_is_cut_at_its_separator(
+    spark: SparkSession, tmp_path: Path, separator: str, ends_with: str, text: str, values: list[str]
+) -> None:
+    spec = TableSpec(
+        "lists",
+        (
+            ColumnSpec("text"),
+            ColumnSpec("parts", derived="list", source="text", separator=separator, ends_with=ends_with),
+        ),
+    )
+    (tmp_path / "records").write_text(f"2{US}{text}\n", "utf-8")
+    jobs.bronze(
+        spark, jobs.BronzeJob(str(tmp_path / "records"), str(tmp_path / "bronze"), "R1", ("text",), 1, "f00", "l.csv")
+    )
+    paths = [str(tmp_path / name) for name in ("bronze", "silver", "problems", "quarantine")]
+    jobs.silver(spark, jobs.SilverJob(*paths, "R1", 1, "f00", "l.csv", spec))
+    assert rows_of(tmp_path, "silver", "parts") == [(values,)]

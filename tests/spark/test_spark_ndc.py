@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from pharmaetl import ndc
 from pharmaetl.spark import ndc as columns
+from pharmaetl.spark.dialect import F
 
 pytestmark = pytest.mark.engine
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 from test_spark_ndc import by_python
 
 from pharmaetl.spark import ndc as columns
+from pharmaetl.spark.dialect import F
 
 pytestmark = pytest.mark.engine
 LONG = os.environ.get("PHARMAETL_FUZZ") == "long"

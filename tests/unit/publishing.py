@@ -39,6 +39,19 @@ def written(storage: Storage, run_id: str, dataset: str = "nsde") -> TableVersio
     return TableVersion(name=dataset, path=folder, rows=7, files=tuple(files))
 
 
+def made_of_it(storage: Storage, run_id: str, table: str) -> TableVersion:
+    """One gold table of one file, five rows."""
+    folder = layout.gold_dir(table, layout.version_of(run_id), run_id)
+    data = f"{table} of {run_id}".encode()
+    file = DataFile(
+        path=f"{folder}/part-00000.parquet", bytes=len(data), sha256=hashlib.sha256(data).hexdigest(), rows=5
+    )
+    storage.create(file.path, data)
+    return TableVersion(
+        name=table, path=folder, rows=5, files=(file,), schema={"code": "string", "meta_run_id": "string"}
+    )
+
+
 def candidate(
     storage: Storage, run_id: str, *, source: str | None = None, members: str | None = None, code: str = "code"
 ) -> manifest.Candidate:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pharmaetl.config import configfile
+from pharmaetl.config import configfile, goldfunctions
 from pharmaetl.config.dataset_config import DatasetConfig
 from pharmaetl.config.dates import parse_pattern
 
@@ -63,10 +63,26 @@ def test_every_key_of_a_config_is_explained_as_the_schema_explains_it() -> None:
     assert "| `delimiter` |" in expected
 
 
-def test_the_example_config_is_valid() -> None:
+def example(name: str) -> DatasetConfig:
+    """The config of an example dataset."""
     examples = dict(EXAMPLE.findall(PAGE.read_text(encoding="utf-8")))
-    config = configfile.parse(examples["datasets/fda/approvals/config/dataset.json"], "the example", folder="approvals")
-    assert [table.dialect.delimiter for table in config.tables] == ["~"]
+    return configfile.parse(examples[f"datasets/fda/{name}/config/dataset.json"], "the example", folder=name)
+
+
+def test_the_example_configs_are_valid() -> None:
+    assert [table.dialect.delimiter for table in example("approvals").tables] == ["~"]
+    assert [(table.name, len(table.quality)) for table in example("recalls").gold] == [("recalled_ndc", 2)]
+
+
+def test_the_example_of_gold_has_a_function_for_its_table(tmp_path: Path) -> None:
+    for path, text in EXAMPLE.findall(PAGE.read_text(encoding="utf-8")):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    folder = tmp_path / "datasets" / "fda" / "recalls"
+    found = goldfunctions.problems(
+        example("recalls").gold, folder / "config" / "dataset.json", folder / "transforms.py"
+    )
+    assert list(found) == []
 
 
 def test_the_date_formats_in_the_table_are_formats() -> None:

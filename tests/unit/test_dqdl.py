@@ -140,7 +140,7 @@ def test_a_line_break_in_a_condition_ends_no_rule() -> None:
 def test_every_shipped_config_becomes_rulesets(path: Path) -> None:
     config = configfile.read(path)
     found = dqdl.rulesets(config)
-    assert [ruleset.table for ruleset in found] == [table.name for table in config.tables]
+    assert [ruleset.table for ruleset in found] == [table.name for table in (*config.tables, *config.gold)]
     for ruleset in found:
         rules_of(ruleset.text)
 
@@ -151,3 +151,22 @@ def test_one_table_may_be_asked_for() -> None:
     assert [ruleset.table for ruleset in dqdl.rulesets(config, "others")] == ["others"]
     with pytest.raises(UsageError, match="codes has no table 'other'"):
         dqdl.rulesets(config, "other")
+
+
+def test_a_gold_table_has_a_ruleset_too_and_may_be_empty() -> None:
+    rule = {"rule": "ColumnValues", "column": "class_type", "values": ["EPC"]}
+    gold = {"name": "classes", "columns": [{"name": "class_type"}, {"name": "ndc11"}], "quality": [rule]}
+    config = accepted(a_config(gold=[gold], data_quality={"required_columns": ["ndc11"]}))
+
+    assert [ruleset.table for ruleset in dqdl.rulesets(config)] == ["codes", "classes"]
+    assert dqdl.rulesets(config, "classes")[0].text == (
+        "# codes, gold table classes: the rules of its config\n"
+        "Rules = [\n"
+        "    # warn\n"
+        "    RowCount > 0,\n"
+        "    # fail\n"
+        '    Completeness "ndc11" >= 0.9,\n'
+        "    # warn\n"
+        '    ColumnValues "class_type" in ["EPC"] where "class_type is not null"\n'
+        "]\n"
+    )

@@ -56,19 +56,28 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(tmp_path, monkeypatch)
 
 
-def test_the_embedded_engine_is_taken_where_it_is_installed(machine: Machine) -> None:
+def test_duckdb_is_taken_where_it_is_installed(machine: Machine) -> None:
     machine.package("pysail")
+    machine.package("duckdb")
 
     assert engine.choose("auto") == Choice(
-        "sail", "embedded, fastest at every size measured; equal to Spark by the parity suite"
+        "duckdb", "in this process; fastest at every size measured, equal to Spark by the parity suite"
     )
     assert engine.choose("sail") == Choice("sail", "asked for")
+
+
+def test_sail_is_taken_where_duckdb_is_missing(machine: Machine) -> None:
+    machine.package("pysail")
+
+    assert engine.choose("auto") == Choice("sail", "embedded; duckdb is not installed")
+    with pytest.raises(EngineUnavailableError, match="engine duckdb can't run this: duckdb is not installed"):
+        engine.choose("duckdb")
 
 
 def test_spark_is_taken_where_only_java_is_installed(machine: Machine, tmp_path: Path) -> None:
     machine.java_home(machine.java(tmp_path / "jdk").parents[1])
 
-    assert engine.choose("auto") == Choice("spark", "pysail is not installed")
+    assert engine.choose("auto") == Choice("spark", "duckdb is not installed; pysail is not installed")
     assert engine.choose("spark") == Choice("spark", "asked for")
 
 
@@ -102,13 +111,15 @@ def test_without_pysail_the_embedded_engine_says_what_to_install(machine: Machin
     assert raised.value.hint == "pip install pysail, or use --engine spark"
 
 
-def test_the_embedded_engine_cannot_use_a_cluster(machine: Machine) -> None:
+@pytest.mark.parametrize("asked", ["sail", "duckdb"])
+def test_the_embedded_engines_cannot_use_a_cluster(asked: EngineName, machine: Machine) -> None:
     machine.package("pysail")
+    machine.package("duckdb")
 
     with pytest.raises(ConfigError) as raised:
-        engine.choose("sail", "spark://host:7077")
+        engine.choose(asked, "spark://host:7077")
 
-    assert raised.value.reason == "--master names a Spark cluster, and sail is no client of one"
+    assert raised.value.reason == f"--master names a Spark cluster, and {asked} is no client of one"
     assert raised.value.hint == "use --engine spark"
 
 

@@ -12,7 +12,7 @@ from publishing import record
 
 from pharmaetl import lineage, lineage_tree
 from pharmaetl.lake import layout
-from pharmaetl.lake.documents import RunRecord
+from pharmaetl.lake.documents import LogEntry, RunRecord
 from pharmaetl.lake.local_storage import LocalStorage
 from pharmaetl.lineage_tree import LineageNode
 
@@ -152,6 +152,57 @@ def test_events_are_stored_one_a_line_and_replaced_by_a_later_state_of_the_run(t
     stored = storage.read(layout.lineage_events("nsde", RUN)).decode()
     assert stored.count("\n") == 2
     assert [json.loads(line) for line in stored.rstrip("\n").split("\n")] == lineage.events(odd, storage.root)
+
+
+GOLD = [
+    {"name": "pharm_class", "rows": 40, "path": f"gold/pharm_class/version=2026-11-23/run={RUN}"},
+    {"name": "by_class", "rows": 0, "path": f"gold/by_class/version=2026-11-23/run={RUN}"},
+]
+
+
+def test_gold_tables_are_outputs_with_their_columns_and_rows() -> None:
+    run = a_run("published", tables=[TABLE], gold=GOLD)
+    columns = [{"item_code": "string", "start": "date"}, {"class_name": "string", "products": "bigint"}, {}]
+    listed = [
+        {"name": table["name"], "path": table["path"], "rows": 0, "files": [], "schema": schema}
+        for table, schema in zip([TABLE, *GOLD], columns, strict=True)
+    ]
+    entry = LogEntry.model_validate(
+        {
+            "dataset": "nsde", "sequence": 1, "commit_id": "1", "parent": None, "action": "publish", "run_id": RUN,
+            "version": "2026-11-23", "published_at": "2026-11-23T03:00:59Z", "source": SOURCE, "config_sha256": "c",
+            "code_sha256": "d", "tables": listed[:1], "gold": listed[1:], "quality": {"verdict": "pass"},
+        }
+    )  # fmt: skip
+
+    outputs = lineage.events(run, "lake", entry)[-1]["outputs"]
+
+    assert [(one["name"], one["outputFacets"]["outputStatistics"]["rowCount"]) for one in outputs] == [
+        (f"silver/nsde/version=2026-11-23/run={RUN}", 1150),
+        (f"gold/pharm_class/version=2026-11-23/run={RUN}", 40),
+        (f"gold/by_class/version=2026-11-23/run={RUN}", 0),
+    ]
+    assert [one["facets"].get("schema", {}).get("fields") for one in outputs] == [
+        [{"name": "item_code", "type": "string"}, {"name": "start", "type": "date"}],
+        [{"name": "class_name", "type": "string"}, {"name": "products", "type": "bigint"}],
+        None,
+    ]
+    assert outputs[1]["facets"]["schema"]["_schemaURL"] == (
+        "https://openlineage.io/spec/facets/1-0-0/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet"
+    )
+    assert lineage.events(a_run("failed", tables=[TABLE], gold=GOLD), "lake", entry)[-1]["outputs"] == []
+
+
+def test_the_tree_has_gold_below_the_source_of_all_and_names_what_it_is_made_from(tmp_path: Path) -> None:
+    tables = [TABLE | {"name": name, "rows_quarantined": 0} for name in ("products", "packages")]
+    tables.append(TABLE | {"name": "nothing", "rows_published": 0, "rows_quarantined": 0})
+
+    view = lineage_tree.view(LocalStorage(tmp_path), a_run("published", tables=tables, gold=GOLD))
+
+    assert [line for line in lines_of(view.root) if "gold" in line] == [
+        f"      gold | pharm_class | gold/pharm_class/version=2026-11-23/run={RUN} | 40 | from products, packages",
+        f"      gold | by_class | gold/by_class/version=2026-11-23/run={RUN} | 0 | from products, packages",
+    ]
 
 
 def lines_of(node: LineageNode, depth: int = 0) -> list[str]:

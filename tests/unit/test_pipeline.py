@@ -57,6 +57,18 @@ def test_a_config_that_names_no_crawler_has_no_crawl() -> None:
     assert steps_for(config) == local_steps_for(config)
 
 
+def test_gold_is_made_of_silver_before_the_gate_and_only_where_there_are_gold_tables() -> None:
+    config = accepted(a_config(gold=[{"name": "mapping", "columns": [{"name": "ndc11"}]}]))
+
+    assert local_steps_for(config)[4:] == (
+        SparkJob("silver", "codes-silver-etl"),
+        SparkJob("gold", "codes-gold-etl"),
+        Gate(),
+        Publish(),
+    )
+    assert "gold" not in [step.name for step in local_steps_for(accepted(a_config()))]
+
+
 def test_the_same_config_gives_the_same_steps() -> None:
     assert steps_for(accepted(a_config())) == steps_for(accepted(a_config()))
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import Any
 
 import pytest
 from configs import table_of
 
-from pharmaetl.config.dataset_config import DataQuality
+from pharmaetl.config.dataset_config import DataQuality, GoldTable
 from pharmaetl.lake.documents import Check, LogEntry, Quality, Source, TableVersion
 from pharmaetl.quality import gate as quality
-from pharmaetl.quality.gate import Background, TableFacts
+from pharmaetl.quality.gate import Background, FileFacts, TableFacts
 from pharmaetl.text.header import HeaderMatch
 
 NAMES = ("item_code", "ndc11", "start")
@@ -32,21 +33,28 @@ def facts(rows: int = 1000, **changes: Any) -> TableFacts:
         "findings": [],
         "digest": "",
     } | changes.pop("measures", {})
-    known: dict[str, Any] = {
-        "rows_read": rows,
-        "rows_malformed": 0,
-        "malformed_rules": {},
-        "header": HeaderMatch(NAMES),
-        "replacements": 0,
-    }
-    table = table_of(name=name, quality=[rule] if rule else [])
-    return TableFacts(table=table, measures=measures, **(known | changes))
+    file = FileFacts(**({"header": HeaderMatch(NAMES), "rows_read": rows} | changes))
+    return TableFacts(table_of(name=name, quality=[rule] if rule else []), measures, file)
 
 
-def published(**rows: int) -> LogEntry:
+def made(rows: int = 1000, *rules: dict[str, Any], **measures: Any) -> TableFacts:
+    """A gold table without a fault, as its job measures it."""
+    columns = tuple({"name": name} for name in ("ndc11", "rxcui"))
+    table = GoldTable.model_validate_json(
+        json.dumps({"name": "mapping", "columns": columns, "quality": rules})
+    ).as_table()
+    found = {"rows": rows, "columns": {"ndc11": {"nulls": 0}, "rxcui": {"nulls": 0}}, "rules": {}, "keys": {}}
+    return TableFacts(table, found | measures)
+
+
+def published(gold: dict[str, int] | None = None, **rows: int) -> LogEntry:
     """The current version: its tables and their rows."""
-    tables = tuple(TableVersion(name=name, path=name, rows=number, files=()) for name, number in rows.items())
+    tables, made = (
+        tuple(TableVersion(name=name, path=name, rows=number, files=()) for name, number in layer.items())
+        for layer in (rows, gold or {})
+    )
     return LogEntry(
+        gold=made,
         dataset="codes",
         sequence=1,
         commit_id="c",
@@ -73,9 +81,9 @@ def background(current: LogEntry | None = None, **more: Any) -> Background:
     return Background(as_of=date(2026, 11, 23), current=current, **more)
 
 
-def check_of(verdict: Quality, name: str) -> Check:
-    """The only check of a name."""
-    (found,) = [check for check in verdict.checks if check.name == name]
+def check_of(verdict: Quality, name: str, table: str | None = None) -> Check:
+    """The only check of a name, or of a name and a table."""
+    (found,) = [check for check in verdict.checks if check.name == name and table in {None, check.table}]
     return found
 
 
@@ -404,3 +412,55 @@ def test_rows_are_sampled_for_the_rules_about_rows_that_fail() -> None:
 
     tables = (failing, warning, passing, count)
     assert [quality.broken_rules(table, background()) for table in tables] == [[0], [], [], []]
+
+
+def test_of_a_gold_table_only_what_can_apply_is_checked() -> None:
+    verdict = judged(facts(), made(), current=published(codes=1000, gold={"mapping": 1000}))
+
+    assert [check.name for check in verdict.checks if check.table == "mapping"] == [
+        "NotEmpty", "ShrinkGuard", "CriticalNulls",
+    ]  # fmt: skip
+    assert verdict.verdict == "pass"
+
+
+def test_a_gold_table_without_rows_is_a_warning_and_a_file_without_rows_a_failure() -> None:
+    assert judged(facts(), made(0)).verdict == "warn"
+    assert check_of(judged(facts(), made(0)), "NotEmpty", "mapping").reason == "nothing was made of silver"
+    assert judged(facts(0), made(0)).verdict == "fail"
+
+
+@pytest.mark.parametrize(("rows", "outcome"), [(800, "pass"), (799, "fail"), (0, "fail")])
+def test_a_gold_table_may_not_shrink_more_than_others(rows: int, outcome: str) -> None:
+    verdict = judged(facts(), made(rows), current=published(codes=1000, gold={"mapping": 1000}))
+
+    assert check_of(verdict, "ShrinkGuard", "mapping").outcome == outcome
+
+
+def test_a_published_gold_table_that_is_not_made_any_more_has_shrunk_to_nothing() -> None:
+    verdict = judged(facts(), current=published(codes=1000, gold={"mapping": 1000}))
+
+    assert check_of(verdict, "ShrinkGuard", "mapping").reason == "0 rows where 1000 are published"
+    assert verdict.verdict == "fail"
+
+
+def test_a_required_column_is_required_in_gold_too() -> None:
+    table = made(columns={"ndc11": {"nulls": 101}, "rxcui": {"nulls": 0}})
+
+    assert check_of(judged(facts(), table), "CriticalNulls", "mapping").outcome == "fail"
+
+
+def test_the_rules_of_a_gold_table_are_held_against_its_measures() -> None:
+    rule = {"rule": "IsUnique", "column": "ndc11", "severity": "fail"}
+    table = made(1000, rule, keys={"0": {"scope": 1000, "distinct": 998, "groups": 2, "rows": 4}})
+    verdict = judged(facts(), table)
+
+    assert check_of(verdict, "IsUnique", "mapping").reason == "2 values are shared by 4 rows"
+    assert verdict.verdict == "fail"
+    assert quality.broken_rules(table, background()) == [0]
+
+
+def test_a_gold_table_s_figures_are_compared_with_the_published_gold_table() -> None:
+    rule = {"rule": "RowCountChange", "max_change": 0.1}
+    verdict = judged(facts(), made(880, rule), current=published(codes=1000, gold={"mapping": 1000}))
+
+    assert check_of(verdict, "RowCountChange", "mapping").reason == "880 where 1,000 is published"

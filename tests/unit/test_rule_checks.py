@@ -11,7 +11,7 @@ from configs import a_config, a_table, accepted, refused, table_of
 from pharmaetl.config.dataset_config import Table
 from pharmaetl.lake.documents import Check, Figures, LogEntry, Quality, Source, TableVersion
 from pharmaetl.quality import checks
-from pharmaetl.quality.tablefacts import Background, TableFacts
+from pharmaetl.quality.tablefacts import Background, FileFacts, TableFacts
 from pharmaetl.text.header import HeaderMatch
 
 TODAY = date(2026, 11, 23)
@@ -30,7 +30,7 @@ def facts(rule: dict[str, Any], rows: int = 1000, **measures: Any) -> TableFacts
         "schema": SCHEMA,
     }
     table = _table(rule)
-    return TableFacts(table, rows, 0, {}, HeaderMatch(()), 0, found | measures)
+    return TableFacts(table, found | measures, FileFacts(HeaderMatch(()), rows))
 
 
 def _table(rule: dict[str, Any]) -> Table:

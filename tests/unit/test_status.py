@@ -58,7 +58,7 @@ def test_a_published_dataset_shows_its_version_rows_and_age(lake: LocalStorage, 
         age_hours=10.5,
         stale=False,
         last_run=None,
-        bytes=2749,
+        bytes=2775,
     )
 
 

@@ -1,7 +1,7 @@
 """The app that the `cdk` command line runs, as `cdk.json` says: `python -m pharmaetl.aws.cdk`.
 
-Context: `prefix`, `emulated`, `bundle`, `reserved_concurrency` as in `Settings`. PHARMAETL_DATASETS names the datasets'
-folder, as for every command.
+Context: `prefix`, `emulated`, `bundle`, `reserved_concurrency`, `partition` as in `Settings`. PHARMAETL_DATASETS names
+the datasets' folder, as for every command.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def settings_from(context: object) -> deployment.Settings:
         emulated=_flag("emulated", ask("emulated"), default=False),
         bundle=_flag("bundle", ask("bundle"), default=True),
         reserved_concurrency=_number("reserved_concurrency", ask("reserved_concurrency"), default=2),
+        partition=str(ask("partition") or "aws"),
     )
 
 

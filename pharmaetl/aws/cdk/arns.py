@@ -9,6 +9,8 @@ from pharmaetl.aws.naming import DatasetNames
 
 ACCOUNT = "${AWS::AccountId}"
 REGION = "${AWS::Region}"
+LAKE, KEY = "LakeArn", "LakeKeyArn"
+"""Parameters of a dataset's template: the ARNs of the lake's bucket and of its key, as the base stack keeps them."""
 Text = dict[str, str]
 """A text of a template that CloudFormation fills in: `{"Fn::Sub": …}` or `{"Ref": …}`."""
 
@@ -47,11 +49,11 @@ class Shared:
     @property
     def bucket_arn(self) -> Text:
         """The bucket itself, for listing."""
-        return sub(f"arn:${{AWS::Partition}}:s3:::{self.bucket}")
+        return {"Ref": LAKE}
 
     def objects(self, pattern: str) -> Text:
         """Objects of the lake below a prefix."""
-        return sub(f"arn:${{AWS::Partition}}:s3:::{self.bucket}/{pattern}")
+        return sub(f"${{{LAKE}}}/{pattern}")
 
     @property
     def alerts(self) -> Text:

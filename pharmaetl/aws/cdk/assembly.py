@@ -10,7 +10,7 @@ import aws_cdk as cdk
 
 from pharmaetl.aws import packaging, state_machine
 from pharmaetl.aws.cdk.base import BaseStack
-from pharmaetl.aws.cdk.orchestrator import OrchestratorStack
+from pharmaetl.aws.cdk.orchestrator import UNTAGGED, OrchestratorStack
 from pharmaetl.aws.cdk.settings import Settings
 from pharmaetl.catalog import Catalog, Dataset
 from pharmaetl.errors import LocalIOError
@@ -28,7 +28,7 @@ def build(app: cdk.App, datasets: list[Dataset], settings: Settings, work: Path)
         stack = OrchestratorStack(app, dataset, settings, work, libraries)
         stack.add_stack_dependency(base)
         stacks.append(stack)
-    cdk.Tags.of(app).add("project", "pharmaetl")
+    cdk.Tags.of(app).add("project", "pharmaetl", exclude_resource_types=UNTAGGED)
     return stacks
 
 

@@ -49,7 +49,9 @@ class BaseStack(cdk.Stack):
         )
         self.settings = settings
         key = self._key()
-        lake_bucket(self, settings, key.attr_arn, log_bucket(self, settings))
+        bucket = lake_bucket(self, settings, key.attr_arn, log_bucket(self, settings))
+        self._parameter("KeyParameter", settings.key_parameter, key.attr_arn)
+        self._parameter("LakeParameter", settings.lake_parameter, bucket.attr_arn)
         self._topic(key)
         for name in sorted(naming.SECRETS):
             self._secret(name, key)
@@ -67,15 +69,12 @@ class BaseStack(cdk.Stack):
         )
         key.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
         kms.CfnAlias(self, "KeyAlias", alias_name=settings.base.key_alias, target_key_id=key.ref)
-        ssm.CfnParameter(
-            self,
-            "KeyParameter",
-            name=settings.key_parameter,
-            type="String",
-            value=key.attr_arn,
-            description="ARN of the lake's key; the stacks of the datasets look it up",
-        )
         return key
+
+    def _parameter(self, title: str, name: str, value: str) -> None:
+        ssm.CfnParameter(
+            self, title, name=name, type="String", value=value, description="The stacks of the datasets look it up"
+        )
 
     def _topic(self, key: kms.CfnKey) -> None:
         topic = sns.CfnTopic(self, "Alerts", topic_name=self.settings.base.alerts_topic, kms_master_key_id=key.attr_arn)

@@ -11,10 +11,11 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from pharmaetl.aws import retries
+from pharmaetl.aws.account import PREFIX_VARIABLE
 from pharmaetl.aws.cdk import policies, roles
 from pharmaetl.aws.cdk.arns import Own, Shared
-from pharmaetl.aws.cdk.policies import Grants, Statement
-from pharmaetl.aws.naming import DatasetNames
+from pharmaetl.aws.cdk.policies import Grants
+from pharmaetl.aws.naming import PREFIX, DatasetNames
 from pharmaetl.config.dataset_config import DatasetConfig
 
 LOG_DAYS = 365
@@ -44,22 +45,25 @@ class Functions(Construct):
         secrets = {
             f"PHARMAETL_SECRET_{name}": grants.shared.settings.base.secret(name) for name in policies.secrets_of(config)
         }
+        statements = {
+            "FetchAndHash": grants.fetch(), "UpdateManifest": grants.publish(),
+            "Trigger": grants.trigger(), "Freshness": grants.freshness(),
+        }  # fmt: skip
+        self._roles = roles.roles(self, "lambda.amazonaws.com", statements, "Shared")
         large = Size(retries.LAMBDA_SECONDS, 3_008, storage_for(config))
-        self.fetch = self._function("fetch_and_hash", names.fetch_function, large, grants.fetch(), secrets)
+        self.fetch = self._function("fetch_and_hash", names.fetch_function, large, secrets)
         publishing = Size(retries.LAMBDA_SECONDS, 2_048, _LEAST_STORAGE)
-        self.publish = self._function("update_manifest", names.manifest_function, publishing, grants.publish())
+        self.publish = self._function("update_manifest", names.manifest_function, publishing)
         small = Size(60, 512)
         machine = {"STATE_MACHINE_ARN": cdk.Fn.sub(Own(names).state_machine["Fn::Sub"])}
-        self.trigger = self._function("trigger", names.trigger_function, small, grants.trigger(), machine)
-        self.freshness = self._function("freshness", Own(names).freshness_function, small, grants.freshness())
+        self.trigger = self._function("trigger", names.trigger_function, small, machine)
+        self.freshness = self._function("freshness", Own(names).freshness_function, small)
         self.all = (self.fetch, self.publish, self.trigger, self.freshness)
 
-    def _function(
-        self, module: str, name: str, size: Size, statements: list[Statement], more: dict[str, str] | None = None
-    ) -> lambda_.CfnFunction:
+    def _function(self, module: str, name: str, size: Size, more: dict[str, str] | None = None) -> lambda_.CfnFunction:
         title = "".join(part.capitalize() for part in module.split("_"))
         group = log_group(self, title, f"/aws/lambda/{name}", self._grants)
-        role = roles.role(self, title, "lambda.amazonaws.com", statements)
+        role = self._roles[title]
         made = lambda_.CfnFunction(
             self,
             title,
@@ -83,7 +87,8 @@ class Functions(Construct):
             reserved_concurrent_executions=self._reserved or None,
         )
         # Lambda refuses a dead-letter queue that the role can't write to yet
-        made.add_resource_dependency(role.policy)
+        for policy in role.policies:
+            made.add_resource_dependency(policy)
         return made
 
     def _dead_letters(self) -> str:
@@ -96,6 +101,8 @@ class Functions(Construct):
             "PHARMAETL_DATASET": self._names.config.dataset,
             "POWERTOOLS_SERVICE_NAME": self._names.slug,
             "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
+            # names follow from it; without, from the usual one
+            **({PREFIX_VARIABLE: self._names.prefix} if self._names.prefix != PREFIX else {}),
             **more,
         }
 
@@ -107,13 +114,11 @@ def storage_for(config: DatasetConfig) -> int:
 
 
 def log_group(scope: Construct, title: str, name: str, grants: Grants) -> logs.CfnLogGroup:
-    """An encrypted log group that keeps a year, and goes with its stack."""
-    group = logs.CfnLogGroup(
+    """An encrypted log group that keeps a year, and goes with its stack: CloudFormation deletes unless told not to."""
+    return logs.CfnLogGroup(
         scope,
         f"{title}Logs",
         log_group_name=name,
         kms_key_id=cdk.Fn.ref(grants.key["Ref"]),
         retention_in_days=LOG_DAYS,
     )
-    group.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
-    return group

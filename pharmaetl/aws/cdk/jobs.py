@@ -1,4 +1,4 @@
-"""The Glue side of a dataset: database, two jobs, and the crawler where the config names one."""
+"""The Glue side of a dataset: database, a job for each layer, and the crawler where the config names one."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import json
 
 import aws_cdk as cdk
 from aws_cdk import aws_glue as glue
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from pharmaetl.aws import retries
 from pharmaetl.aws.cdk import roles
 from pharmaetl.aws.cdk.arns import Text, sub
+from pharmaetl.aws.cdk.functions import log_group
 from pharmaetl.aws.cdk.policies import Grants
 from pharmaetl.aws.cdk.roles import Granted
 from pharmaetl.aws.naming import DatasetNames
 from pharmaetl.lake import layout
+from pharmaetl.pipeline import Layer
 
+_LOGS = ("error", "output")
+"""What Glue tells apart: what Spark says, and what the script prints."""
 _CRAWLED = "crawled_"
 """What the crawler's tables are called before their own name, so that it never touches a table that is published."""
 
@@ -30,7 +35,7 @@ class Jobs(Construct):
         names: DatasetNames,
         grants: Grants,
         library: assets.Asset,
-        scripts: dict[str, assets.Asset],
+        scripts: dict[Layer, assets.Asset],
     ) -> None:
         super().__init__(scope, "Jobs")
         self._names, self._grants, self._library = names, grants, library
@@ -40,13 +45,14 @@ class Jobs(Construct):
             "Database",
             catalog_id=cdk.Aws.ACCOUNT_ID,
             database_input=glue.CfnDatabase.DatabaseInputProperty(
-                name=names.database, description=f"{names.config.dataset}: bronze by run, silver as it is published"
+                name=names.database, description=f"{names.config.dataset}: bronze by run, the rest as it is published"
             ),
         )
-        bronze = roles.role(self, "Bronze", "glue.amazonaws.com", grants.bronze(self._code(scripts["bronze"])))
-        silver = roles.role(self, "Silver", "glue.amazonaws.com", grants.silver(self._code(scripts["silver"])))
-        self._job("Bronze", names.bronze_job, bronze, scripts["bronze"])
-        self._job("Silver", names.silver_job, silver, scripts["silver"])
+        may = {"bronze": grants.bronze, "silver": grants.silver, "gold": grants.gold}
+        statements = {layer.capitalize(): may[layer](self._code(scripts[layer])) for layer in names.jobs}
+        granted = roles.roles(self, "glue.amazonaws.com", statements, "Shared")
+        for layer, name in names.jobs.items():
+            self._job(layer.capitalize(), name, granted[layer.capitalize()], scripts[layer])
         if names.crawler is not None:
             self._crawler(names.crawler)
 
@@ -56,7 +62,7 @@ class Jobs(Construct):
         return glue.CfnSecurityConfiguration(
             self,
             "Security",
-            name=f"{self._grants.shared.settings.prefix.lower()}-{self._names.slug}",
+            name=self._names.security_configuration,
             encryption_configuration=glue.CfnSecurityConfiguration.EncryptionConfigurationProperty(
                 s3_encryptions=[
                     glue.CfnSecurityConfiguration.S3EncryptionProperty(s3_encryption_mode="SSE-KMS", kms_key_arn=key)
@@ -101,6 +107,18 @@ class Jobs(Construct):
             security_configuration=self._security.name if self._security else None,
         )
         self._after(made)
+        for group in self._logs(title, role):
+            made.add_resource_dependency(group)
+
+    def _logs(self, title: str, role: Granted) -> list[logs.CfnLogGroup]:
+        """The groups that Glue writes a job's logs to, made before Glue would, which lets logs never expire.
+
+        Their names follow from security configuration and role (AWS Glue developer guide, Logging for AWS Glue jobs).
+        """
+        if self._security is None:
+            return []
+        place = f"/aws-glue/jobs/{self._names.security_configuration}-role/{role.role.ref}"
+        return [log_group(self, f"{title}{kind.title()}", f"{place}/{kind}", self._grants) for kind in _LOGS]
 
     def _crawler(self, name: str) -> None:
         config = self._names.config

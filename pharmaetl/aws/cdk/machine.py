@@ -20,6 +20,8 @@ from pharmaetl.aws.cdk.policies import Grants
 from pharmaetl.aws.naming import DatasetNames
 
 _FAILURES = ("FAILED", "TIMED_OUT", "ABORTED")
+_WAKING = json.dumps({"scheduled_time": "<aws.scheduler.scheduled-time>"})
+"""What Scheduler fills in (its user guide, context attributes): it delivers at least once, a run is started once."""
 _TWO_WEEKS = 14 * 24 * 3600
 
 
@@ -60,11 +62,12 @@ class Machine(Construct):
     def _state_machine(self, functions: Functions) -> stepfunctions.CfnStateMachine:
         names = self._names
         logs = log_group(self, "Orchestrator", f"/aws/vendedlogs/states/{names.state_machine}", self._grants)
+        definition = state_machine.definition(names.config)
+        definition = state_machine.in_partition(definition, self._grants.shared.settings.partition)
         filled = {
             "FetchAndHashFunctionArn": functions.fetch.attr_arn,
             "UpdateManifestFunctionArn": functions.publish.attr_arn,
-            "BronzeJobName": names.bronze_job,
-            "SilverJobName": names.silver_job,
+            **{f"{layer.capitalize()}JobName": name for layer, name in names.jobs.items()},
             "DeadLetterQueueUrl": self.dead_letters.ref,
             "AlertsTopicArn": cdk.Fn.sub(self._grants.shared.alerts["Fn::Sub"]),
             **({"CrawlerName": names.crawler} if names.crawler else {}),
@@ -75,7 +78,7 @@ class Machine(Construct):
             state_machine_name=names.state_machine,
             state_machine_type="STANDARD",
             role_arn=self._role.arn,
-            definition_string=json.dumps(state_machine.definition(names.config), separators=(",", ":")),
+            definition_string=json.dumps(definition, separators=(",", ":")),
             definition_substitutions=filled,
             logging_configuration=stepfunctions.CfnStateMachine.LoggingConfigurationProperty(
                 destinations=[
@@ -91,15 +94,17 @@ class Machine(Construct):
             tracing_configuration=stepfunctions.CfnStateMachine.TracingConfigurationProperty(enabled=True),
         )
         # a role that may not deliver logs yet is refused
-        made.add_resource_dependency(self._role.policy)
+        for policy in self._role.policies:
+            made.add_resource_dependency(policy)
         return made
 
     def _schedules(self, functions: Functions) -> None:
         role = roles.role(self, "Schedule", "scheduler.amazonaws.com", self._grants.schedule())
         config = self._names.config
-        runs = (self._names.schedule, cadence.of_runs(config), functions.trigger.attr_arn)
-        freshness = (Own(self._names).freshness_function, cadence.of_freshness(config), functions.freshness.attr_arn)
-        for title, (name, expression, target) in {"Cadence": runs, "FreshnessCadence": freshness}.items():
+        own = Own(self._names)
+        runs = (self._names.schedule, cadence.of_runs(config), functions.trigger.attr_arn, _WAKING)
+        freshness = (own.freshness_function, cadence.of_freshness(config), functions.freshness.attr_arn, "{}")
+        for title, (name, expression, target, given) in {"Cadence": runs, "FreshnessCadence": freshness}.items():
             scheduler.CfnSchedule(
                 self,
                 title,
@@ -112,7 +117,7 @@ class Machine(Construct):
                 target=scheduler.CfnSchedule.TargetProperty(
                     arn=target,
                     role_arn=role.arn,
-                    input="{}",
+                    input=given,
                     dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=self.dead_letters.attr_arn),
                     retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
                         maximum_event_age_in_seconds=3600, maximum_retry_attempts=5

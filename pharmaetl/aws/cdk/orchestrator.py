@@ -10,7 +10,7 @@ from constructs import Construct
 
 from pharmaetl.aws import packaging
 from pharmaetl.aws.cdk import acknowledged
-from pharmaetl.aws.cdk.arns import Shared
+from pharmaetl.aws.cdk.arns import KEY, LAKE, Shared
 from pharmaetl.aws.cdk.functions import Functions
 from pharmaetl.aws.cdk.jobs import Jobs
 from pharmaetl.aws.cdk.machine import Machine
@@ -21,7 +21,8 @@ from pharmaetl.aws.deployment import CODE_TAG
 from pharmaetl.aws.naming import DatasetNames
 from pharmaetl.catalog import Dataset
 
-_KEY = "LakeKeyArn"
+UNTAGGED = ["AWS::IAM::Role"]
+"""Types whose resources cost nothing: of the tags they get those of the stack only, when that is deployed."""
 
 
 class OrchestratorStack(cdk.Stack):
@@ -43,19 +44,20 @@ class OrchestratorStack(cdk.Stack):
             # CreateStack takes up to 51,200 bytes as they are, which indentation alone would exceed
             suppress_template_indentation=True,
         )
-        cdk.CfnParameter(
-            self,
-            _KEY,
-            type="AWS::SSM::Parameter::Value<String>",
-            default=settings.key_parameter,
-            description="Systems Manager parameter with the ARN of the lake's key, which the base stack keeps",
-        )
-        grants = Grants(names, Shared(settings), {"Ref": _KEY})
+        for name, kept_as in {LAKE: settings.lake_parameter, KEY: settings.key_parameter}.items():
+            cdk.CfnParameter(
+                self,
+                name,
+                type="AWS::SSM::Parameter::Value<String>",
+                default=kept_as,
+                description="A Systems Manager parameter that the base stack keeps",
+            )
+        grants = Grants(names, Shared(settings), {"Ref": KEY})
         archive = assets.Asset(self, "FunctionsCode", path=str(packaging.function_archive(dataset, build, libraries)))
         library = assets.Asset(self, "JobsLibrary", path=str(packaging.job_library(dataset, build)))
         scripts = {
             layer: assets.Asset(self, f"{layer.capitalize()}Script", path=str(packaging.job_script(layer)))
-            for layer in ("bronze", "silver")
+            for layer in names.jobs
         }
         functions = Functions(self, names, grants, archive, settings.reserved_concurrency)
         Jobs(self, names, grants, library, scripts)
@@ -64,5 +66,5 @@ class OrchestratorStack(cdk.Stack):
         acknowledged.in_orchestrator(self)
         if libraries is None:
             self.template_options.metadata = {"pharmaetl": packaging.UNBUNDLED}
-        cdk.Tags.of(self).add("dataset", dataset.name)
-        cdk.Tags.of(self).add("organization", dataset.organization)
+        for tag, value in {"dataset": dataset.name, "organization": dataset.organization}.items():
+            cdk.Tags.of(self).add(tag, value, exclude_resource_types=UNTAGGED)

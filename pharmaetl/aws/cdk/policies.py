@@ -79,6 +79,7 @@ class Grants:
             dataset, layout.BRONZE, layout.SILVER, layout.QUARANTINE, layout.MANIFESTS, layout.RUNS, layout.LINEAGE
         )
         current = f"{layout.MANIFESTS}/{dataset}.json"
+        made += [f"{layout.GOLD}/{table.name}/*" for table in self.names.config.gold]
         read = _folders(dataset, layout.RAW, layout.CONTRACTS)
         return [
             *self._lake([*read, *made, current], [*made, current], self._under_way),
@@ -114,6 +115,10 @@ class Grants:
         """Glue job silver: reads and writes runs under way only."""
         return [*self._lake([], [], self._under_way), *self._job(code)]
 
+    def gold(self, code: list[Text]) -> list[Statement]:
+        """Glue job gold: reads and writes runs under way only; what is published, it never sees."""
+        return [*self._lake([], [], self._under_way), *self._job(code)]
+
     def crawler(self) -> list[Statement]:
         """The crawler: reads bronze, and writes tables of the dataset's database."""
         return [
@@ -135,7 +140,7 @@ class Grants:
         """The state machine: exactly what its definition calls, and its own logs and traces."""
         names, own = self.names, self.own
         functions = (own.function(names.fetch_function), own.function(names.manifest_function))
-        jobs = (own.job(names.bronze_job), own.job(names.silver_job))
+        jobs = tuple(own.job(name) for name in names.jobs.values())
         crawl = [] if names.crawler is None else [_crawl(names.crawler)]
         return [
             Statement("Functions", ("lambda:InvokeFunction",), functions),

@@ -1,8 +1,11 @@
-"""A role with one managed policy of its own; each wildcard in it is acknowledged with its statement's reason."""
+"""Roles, each with one managed policy of its own and, where several may the same, one that they share.
+
+Each wildcard in a policy is acknowledged with its statement's reason.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import aws_cdk as cdk
@@ -14,10 +17,10 @@ from pharmaetl.aws.cdk.policies import Statement
 
 @dataclass(frozen=True)
 class Granted:
-    """A role, and the policy that has to be attached before the role is of use."""
+    """A role, and the policies that have to be attached before the role is of use."""
 
     role: iam.CfnRole
-    policy: iam.CfnManagedPolicy
+    policies: tuple[iam.CfnManagedPolicy, ...]
 
     @property
     def arn(self) -> str:
@@ -27,14 +30,36 @@ class Granted:
 
 def role(scope: Construct, name: str, service: str, statements: Iterable[Statement]) -> Granted:
     """A role that one AWS service takes on for this account."""
-    made = iam.CfnRole(scope, f"{name}Role", assume_role_policy_document=_trust(service))
-    return Granted(made, _policy(scope, name, made, statements))
+    made = _role(scope, name, service)
+    return Granted(made, (_policy(scope, name, [made], list(statements)),))
 
 
-def _policy(scope: Construct, name: str, holder: iam.CfnRole, statements: Iterable[Statement]) -> iam.CfnManagedPolicy:
-    listed = list(statements)
+def roles(
+    scope: Construct, service: str, statements: Mapping[str, Sequence[Statement]], shared: str
+) -> dict[str, Granted]:
+    """Roles by name; what all of them may alike stands in the template once, in a policy with the name `shared`."""
+    first, *others = statements.values()
+    common = [statement for statement in first if all(statement in other for other in others)]
+    made = {name: _role(scope, name, service) for name in statements}
+    together = _policy(scope, shared, list(made.values()), common)
+    own = {
+        name: _policy(scope, name, [made[name]], [one for one in listed if one not in common])
+        for name, listed in statements.items()
+    }
+    return {name: Granted(made[name], (together, own[name])) for name in statements}
+
+
+def _role(scope: Construct, name: str, service: str) -> iam.CfnRole:
+    return iam.CfnRole(scope, f"{name}Role", assume_role_policy_document=_trust(service))
+
+
+def _policy(
+    scope: Construct, name: str, holders: Sequence[iam.CfnRole], listed: Sequence[Statement]
+) -> iam.CfnManagedPolicy:
     document = {"Version": "2012-10-17", "Statement": [statement.document() for statement in listed]}
-    made = iam.CfnManagedPolicy(scope, f"{name}Policy", policy_document=document, roles=[holder.ref])
+    made = iam.CfnManagedPolicy(
+        scope, f"{name}Policy", policy_document=document, roles=[holder.ref for holder in holders]
+    )
     for statement in listed:
         for resource in statement.resources:
             shown = _shown(resource)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pharmaetl.aws.naming import PREFIX, BaseNames
 from pharmaetl.errors import ConfigError
 
+PARTITIONS = frozenset({"aws", "aws-cn", "aws-us-gov"})
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -23,7 +25,15 @@ class Settings:
     reserved_concurrency: int = 2
     """Executions that Lambda keeps for each function; 0 keeps none, for an account whose quota is too small."""
 
+    partition: str = "aws"
+    """Of the regions that it is for: aws, aws-cn or aws-us-gov. The tasks of a state machine are named by it; all other
+    ARNs are filled in where they are deployed."""
+
     def __post_init__(self) -> None:
+        if self.partition not in PARTITIONS:
+            raise ConfigError(
+                f"{self.partition!r} is no partition of AWS", hint=f"one of {', '.join(sorted(PARTITIONS))}"
+            )
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,23}", self.prefix):
             raise ConfigError(
                 f"{self.prefix!r} can't begin the names of stacks and buckets",
@@ -39,3 +49,8 @@ class Settings:
     def key_parameter(self) -> str:
         """Systems Manager parameter with the ARN of the lake's key, by which the other stacks find it."""
         return f"/{self.prefix.lower()}/lake-key-arn"
+
+    @property
+    def lake_parameter(self) -> str:
+        """Systems Manager parameter with the ARN of the lake's bucket."""
+        return f"/{self.prefix.lower()}/lake-arn"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import aws_cdk as cdk
@@ -78,7 +79,6 @@ class Watching(Construct):
             threshold=1,
             comparison_operator="GreaterThanOrEqualToThreshold",
             treat_missing_data=watched.missing,
-            actions_enabled=True,
             alarm_actions=[self._alerts],
             ok_actions=[self._alerts],
         )
@@ -89,7 +89,9 @@ class Watching(Construct):
         functions = (names.fetch_function, names.manifest_function, names.trigger_function)
         ended = ("ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted")
         widgets = [
-            _widget(0, "Executions", [["AWS/States", name, "StateMachineArn", machine] for name in ended], "Sum"),
+            _widget(
+                0, "Executions", _alike([["AWS/States", name, "StateMachineArn", machine] for name in ended]), "Sum"
+            ),
             _widget(
                 1,
                 "Hours since the last version",
@@ -97,7 +99,10 @@ class Watching(Construct):
                 "Maximum",
             ),
             _widget(
-                2, "Functions, ms", [["AWS/Lambda", "Duration", "FunctionName", name] for name in functions], "Maximum"
+                2,
+                "Functions, ms",
+                _alike([["AWS/Lambda", "Duration", "FunctionName", name] for name in functions]),
+                "Maximum",
             ),
             _widget(
                 3,
@@ -112,6 +117,13 @@ class Watching(Construct):
             dashboard_name=names.state_machine,
             dashboard_body=cdk.Fn.sub(json.dumps({"widgets": widgets})),
         )
+
+
+def _alike(metrics: list[list[str]]) -> list[list[str]]:
+    """A dot stands for what the metric before has in the same place (CloudWatch user guide, dashboard body)."""
+    after_another = pairwise(metrics)
+    shorter = [["." if a == b else b for a, b in zip(one, other, strict=True)] for one, other in after_another]
+    return [metrics[0], *shorter]
 
 
 def _widget(place: int, title: str, metrics: list[list[str]], statistic: str) -> dict[str, Any]:

@@ -17,16 +17,26 @@ if TYPE_CHECKING:
 
 def listed(views: Sequence[DatasetView]) -> Screen:
     """The datasets that can be run."""
+    has_gold = any(view.gold for view in views)
     columns = (
         Column("dataset"),
         Column("organization"),
         Column("cadence"),
         Column("tables", wrap=True, drop=2),
+        *([Column("gold tables", wrap=True, drop=3)] if has_gold else []),
         Column("description", wrap=True, drop=1),
-        Column("path", wrap=True, drop=3),
+        Column("path", wrap=True, drop=4),
     )
     rows = tuple(
-        (view.dataset, view.organization, view.cadence, ", ".join(view.tables), view.description, view.path)
+        (
+            view.dataset,
+            view.organization,
+            view.cadence,
+            ", ".join(view.tables),
+            *([", ".join(view.gold)] if has_gold else []),
+            view.description,
+            view.path,
+        )
         for view in views
     )
     follow_up = f"run {views[0].dataset}" if views else ""
@@ -99,6 +109,10 @@ def shown(config: Mapping[str, Any]) -> Screen:
         parts.append(Facts(tuple((f"table.{name}", value) for name, value in _scalars(table))))
         parts.append(_columns(table))
         parts += [_rules(table)] if table.get("quality") else []
+    for table in config.get("gold", ()):
+        parts.append(Facts(tuple((f"gold.{name}", value) for name, value in _scalars(table))))
+        parts.append(_gold_columns(table))
+        parts += [_rules(table)] if table.get("quality") else []
     return Screen(config, tuple(parts))
 
 
@@ -123,6 +137,12 @@ def _columns(table: Mapping[str, Any]) -> Table:
         for column in table.get("columns", ())
     )
     return Table(columns, rows, "no columns")
+
+
+def _gold_columns(table: Mapping[str, Any]) -> Table:
+    columns = (Column("column"), Column("type"), Column("meaning", wrap=True))
+    rows = tuple((column["name"], column.get("type"), column.get("description")) for column in table["columns"])
+    return Table(columns, rows)
 
 
 def _rules(table: Mapping[str, Any]) -> Table:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from pharmaetl.cli import quantities
-from pharmaetl.cli.screen import Column, Facts, Lines, Screen, Table, Toned, Tree, Value, toned
+from pharmaetl.cli.screen import Column, Facts, Lines, Part, Screen, Table, Toned, Tree, Value, toned
 from pharmaetl.cli.views.runs import verdict
 
 if TYPE_CHECKING:
     from pharmaetl.api import DatasetStatus, LakeStatus, LineageNode, LineageView, ManifestView
-    from pharmaetl.lake.documents import LogEntry
+    from pharmaetl.lake.documents import LogEntry, TableVersion
     from pharmaetl.lake.finding import Finding
     from pharmaetl.lake.pruned import Pruned
 
 
-_TABLES = ("bronze", "silver", "quarantine")
+_TABLES = ("bronze", "silver", "quarantine", "gold")
 """Kinds of lineage nodes whose path says more than their label."""
 
 
@@ -66,18 +66,24 @@ def manifest(view: ManifestView) -> Screen:
     data = {"dataset": view.dataset, "current": None if entry is None else entry_data(entry), "entries": view.entries}
     if entry is None:
         return Screen(data, (Facts((("dataset", view.dataset), ("current", None))),), f"run {view.dataset}")
+    parts: list[Part] = [_entry_facts(entry, view.entries), _table_files("table", entry.tables)]
+    parts += [_table_files("gold table", entry.gold)] if entry.gold else []
+    return Screen(data, tuple(parts), f"manifest verify {view.dataset}")
+
+
+def _table_files(title: str, tables: Sequence[TableVersion]) -> Table:
     columns = (
-        Column("table"),
+        Column(title),
         Column("rows", right=True),
         Column("files", right=True),
         Column("size", right=True),
         Column("path", wrap=True),
     )
-    tables = tuple(
+    rows = tuple(
         (table.name, table.rows, len(table.files), quantities.size(sum(file.bytes for file in table.files)), table.path)
-        for table in entry.tables
+        for table in tables
     )
-    return Screen(data, (_entry_facts(entry, view.entries), Table(columns, tables)), f"manifest verify {view.dataset}")
+    return Table(columns, rows)
 
 
 def entry_data(entry: LogEntry) -> dict[str, Any]:
@@ -164,7 +170,7 @@ def lineage(view: LineageView, form: Literal["tree", "mermaid", "openlineage"]) 
         case "tree":
             return Screen(data, (_tree(view.root),))
         case "mermaid":
-            return Screen(data, (Lines(("flowchart LR", *_mermaid(view.root, "n"))),))
+            return Screen(data, (Lines(("flowchart LR", *_mermaid(view.root))),))
         case "openlineage":
             return Screen(data, (Lines(tuple(json.dumps(event) for event in view.events)),))
 
@@ -179,11 +185,19 @@ def _words(node: LineageNode) -> list[str]:
     return [word for word in (node.kind, node.label, rows, node.detail.removeprefix("rows "), path) if word]
 
 
-def _mermaid(node: LineageNode, name: str) -> list[str]:
-    """The node and the arrows to its children; quotes are the one thing that a label in quotes can't hold."""
-    label = "<br/>".join(word.replace('"', "#quot;") for word in _words(node)[:4])
-    lines = [f'  {name}["{label}"]']
+def _mermaid(root: LineageNode) -> Iterator[str]:
+    """Nodes and the arrows to them: to a gold table from every silver one; a quote is what a label can't hold."""
+    named = list(_named(root, "n", ""))
+    silver = [name for name, node, _ in named if node.kind == "silver"]
+    for name, node, above in named:
+        label = "<br/>".join(word.replace('"', "#quot;") for word in _words(node)[:4])
+        yield f'  {name}["{label}"]'
+        for source in silver if node.kind == "gold" else [above] if above else []:
+            yield f"  {source} --> {name}"
+
+
+def _named(node: LineageNode, name: str, above: str) -> Iterator[tuple[str, LineageNode, str]]:
+    """Every node under a name of its own, with the name of the one above it."""
+    yield name, node, above
     for index, child in enumerate(node.children):
-        below = f"{name}_{index}"
-        lines += [*_mermaid(child, below), f"  {name} --> {below}"]
-    return lines
+        yield from _named(child, f"{name}_{index}", name)

@@ -12,7 +12,7 @@ from pharmaetl.cli.views.contract import changes
 if TYPE_CHECKING:
     from pharmaetl.api import Attempt
     from pharmaetl.cli.failures import Failure
-    from pharmaetl.lake.documents import Check, Quality, RunRecord, Source, StepResult, TableResult
+    from pharmaetl.lake.documents import Check, GoldResult, Quality, RunRecord, Source, StepResult, TableResult
     from pharmaetl.plan import Plan
 
 _STEPS_WITHOUT_RESULT = ("skipped", "planned")
@@ -20,7 +20,7 @@ _STEPS_WITHOUT_RESULT = ("skipped", "planned")
 
 def finished(record: RunRecord) -> Screen:
     """What a run just did."""
-    parts = [_facts(record), *_tables(record.tables), *_checks(record.quality, every=False)]
+    parts = [_facts(record), *_tables(record.tables), *_gold(record.gold), *_checks(record.quality, every=False)]
     follow_up = f"path {record.dataset}" if record.outcome == "published" else f"status {record.dataset}"
     return Screen(record.summary(), tuple(parts), follow_up)
 
@@ -60,7 +60,8 @@ def finished_each(attempts: Sequence[tuple[Attempt, Failure | None]]) -> Screen:
 
 def shown(record: RunRecord) -> Screen:
     """Everything that a run record holds."""
-    parts = [_facts(record), *_tables(record.tables), *_rules(record.tables), *_checks(record.quality, every=True)]
+    parts = [_facts(record), *_tables(record.tables), *_gold(record.gold), *_rules(record.tables)]
+    parts += _checks(record.quality, every=True)
     # the gate's checks say it, too, where the run came that far
     parts += [changes(record.drift)] if record.drift and not record.quality else []
     parts += [_steps(record.steps)] if record.steps else []
@@ -198,6 +199,11 @@ def _tables(tables: Sequence[TableResult]) -> list[Part]:
         for table in tables
     )
     return [Table(columns, rows)]
+
+
+def _gold(tables: Sequence[GoldResult]) -> list[Part]:
+    columns = (Column("gold table"), Column("rows", right=True), Column("path", wrap=True, drop=1))
+    return [Table(columns, tuple((table.name, table.rows, table.path) for table in tables))] if tables else []
 
 
 def _rules(tables: Sequence[TableResult]) -> list[Part]:

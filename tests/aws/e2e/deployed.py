@@ -73,10 +73,15 @@ class Cloud:
         """A command of ours, which ends with an exit code."""
         return finished(self.command(sys.executable, "-m", "pharmaetl", *words), code)
 
+    @staticmethod
+    def machine(dataset: str) -> str:
+        """The ARN of a dataset's state machine."""
+        return f"{_STATES}:stateMachine:{dataset}-orchestrator"
+
     def start(self, dataset: str, given: Mapping[str, Any], name: str) -> str:
         """Start an execution as `aws stepfunctions start-execution` does; its ARN."""
         found = self.emulator.client("stepfunctions").start_execution(
-            stateMachineArn=f"{_STATES}:stateMachine:{dataset}-orchestrator", name=name, input=json.dumps(given)
+            stateMachineArn=self.machine(dataset), name=name, input=json.dumps(given)
         )
         return str(found["executionArn"])
 

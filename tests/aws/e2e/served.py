@@ -29,11 +29,15 @@ def nsde(path: Path, numbers: range, *odd: str, name: str = "Drug") -> Path:
 
 
 def cder(path: Path, products: int) -> Path:
-    """So many products with two packages each, all sound but one package, whose product is not there."""
+    """So many products of two ingredients, with two packages each; all sound but a package without its product."""
     about = [{"PRODUCTID": f"0002-08{n:02d}_a", "PRODUCTNDC": f"0002-08{n:02d}"} for n in range(products)]
     first = [{**one, "NDCPACKAGECODE": f"{one['PRODUCTNDC']}-{n:02d}"} for one in about for n in (1, 2)]
     stray = {"PRODUCTID": "0002-0899_z", "PRODUCTNDC": "0002-0899", "NDCPACKAGECODE": "0002-0899-01"}
-    labelled = [{**one, "LABELERNAME": "Schwäbisch “Dr. Reddy’s”", "SUBSTANCENAME": "WATER; SALT"} for one in about]
+    made_of = {
+        "SUBSTANCENAME": "WATER; SALT", "ACTIVE_NUMERATOR_STRENGTH": "9; .5", "ACTIVE_INGRED_UNIT": "mL/1; mg/1",
+        "PHARM_CLASSES": "Osmotic Laxative [EPC],Osmotic Activity [MoA]",
+    }  # fmt: skip
+    labelled = [{**one, "LABELERNAME": "Schwäbisch “Dr. Reddy’s”", **made_of} for one in about]
     members = {"product.txt": _text(_PRODUCT, labelled), "package.txt": _text(_PACKAGE, [*first, stray])}
     return _zip(path, members)
 

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.engine
 def test_a_run_on_aws_shows_its_states_and_ends_with_its_record(first: First) -> None:
     lines = [line.split(":")[0] for line in first.command.err.splitlines()]
     assert lines[1:] == [
-        "Begin", "FetchAndHash", "Changed", "Bronze", "Silver", "UpdateManifest", "Committed", "Crawl", "Published",
+        "Begin", "FetchAndHash", "Changed", "Bronze", "Silver", "Gold", "UpdateManifest", "Committed", "Crawl",
+        "Published",
     ]  # fmt: skip
     assert first.command.out.startswith("dataset  cder\noutcome  published\n")
 

@@ -44,8 +44,21 @@ def test_a_dataset_of_two_tables_is_published_alike(cloud: Cloud, first: First, 
     source = served.cder(tmp_path / "cder.zip", 30)
     here = runs.locally(cloud, source, "cder", tmp_path / "lake")
     assert [(table["name"], table["rows"]) for table in first.cder["tables"]] == [("products", 30), ("packages", 61)]
+    assert [(table["name"], table["rows"]) for table in first.cder["gold"]] == [
+        ("product_ingredient", 60), ("pharm_class", 60),
+    ]  # fmt: skip
     assert _tables(first.cder) == _tables(here)
     assert _published(cloud, first.cder) == _on_this_machine(tmp_path / "lake", here)
+
+
+def test_athena_reads_a_gold_table_beside_the_silver_that_it_was_made_of(cloud: Cloud, first: First) -> None:
+    joined = """SELECT count(*), count(DISTINCT product_ingredient.product_id), min(strength)
+        FROM cder_db.product_ingredient JOIN cder_db.products
+        ON product_ingredient.product_id = products.product_id
+        WHERE product_ingredient.meta_run_id = products.meta_run_id AND product_ingredient.substance_name = 'SALT'"""
+    assert _athena(cloud, joined) == [["30", "30", ".5"]]
+    found = cloud.emulator.client("glue").get_table(DatabaseName="cder_db", Name="pharm_class")["Table"]
+    assert found["StorageDescriptor"]["Location"] == f"s3://{BUCKET}/{first.cder['gold'][1]['path']}/"
 
 
 def test_an_unchanged_source_is_skipped_and_nothing_is_uploaded(unchanged: Unchanged) -> None:
@@ -149,16 +162,21 @@ def test_a_source_that_is_no_zip_is_refused_while_it_is_fetched(
 
 def _tables(manifest: dict[str, Any]) -> list[tuple[Any, ...]]:
     """What both runners have to agree on: tables, rows, columns with their types, and the digest of the content."""
-    return [(table["name"], table["rows"], table["schema"], table["digest"]) for table in manifest["tables"]]
+    return [(table["name"], table["rows"], table["schema"], table["digest"]) for table in _all(manifest)]
+
+
+def _all(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Tables of silver and gold."""
+    return [*manifest["tables"], *manifest["gold"]]
 
 
 def _published(cloud: Cloud, manifest: dict[str, Any]) -> list[str]:
-    files = [file["path"] for table in manifest["tables"] for file in table["files"]]
+    files = [file["path"] for table in _all(manifest) for file in table["files"]]
     return _sorted([row for path in files for row in cloud.rows(path)])
 
 
 def _on_this_machine(lake: Path, manifest: dict[str, Any]) -> list[str]:
-    files = [lake / file["path"] for table in manifest["tables"] for file in table["files"]]
+    files = [lake / file["path"] for table in _all(manifest) for file in table["files"]]
     return _sorted([row for path in files for row in pq.read_table(path).to_pylist()])
 
 

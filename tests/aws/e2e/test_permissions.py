@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from deployed import Cloud
+from deployed import LAKE, Cloud
 from emulator import ACCOUNT, REGION
 from runs import Unchanged
 
@@ -57,11 +57,29 @@ def test_a_lake_that_cannot_be_read_is_stale(cloud: Cloud, unchanged: Unchanged)
 
 def test_the_jobs_need_the_right_to_the_runs_under_way(cloud: Cloud, unchanged: Unchanged) -> None:
     glue = cloud.emulator.client("glue")
-    jobs = ("cder-bronze-etl", "cder-silver-etl")
+    jobs = ("cder-bronze-etl", "cder-silver-etl", "cder-gold-etl")
     roles = [glue.get_job(JobName=job)["Job"]["Role"].rpartition("/")[2] for job in jobs]
-    with without(cloud, roles[0], "Write"), without(cloud, roles[1], "Write"):
+    assert len({_policy(cloud, role, "Write")[0] for role in roles}) == 1
+    with without(cloud, roles[0], "Write"):
         said = _again(cloud, jobs)
     assert all("AccessDenied" in one for one in said), said
+
+
+def test_a_gold_job_that_may_not_read_its_code_fails_the_run_and_leaves_the_version(
+    cloud: Cloud, unchanged: Unchanged
+) -> None:
+    before = cloud.manifest("cder")
+    job = cloud.emulator.client("glue").get_job(JobName="cder-gold-etl")["Job"]
+    with without(cloud, job["Role"].rpartition("/")[2], "Code"):
+        ended = cloud.wait(cloud.start("cder", {"force": True}, "without-gold"))
+    assert (ended.status, ended.cause["state"]) == ("FAILED", "Gold")
+    assert cloud.states(ended.arn)[-6:] == ["Gold", "GoldFailed", "RecordFailure", "DeadLetter", "Notify", "Failed"]
+    assert "AccessDenied" in ended.cause["reason"]
+    assert cloud.manifest("cder") == before
+    assert [letter["state"] for letter in cloud.dead_letters("cder")] == ["Gold"]
+    record = cloud.pharmaetl("runs", "show", ended.cause["run_id"], "--lake", LAKE, "--json").json
+    assert [step["name"] for step in record["steps"]][-3:] == ["bronze", "silver", "gold"]
+    assert record["steps"][-1]["outcome"] == "failed"
 
 
 def test_the_state_machine_may_do_exactly_what_it_calls(cloud: Cloud) -> None:
@@ -94,7 +112,7 @@ def test_the_schedules_may_wake_exactly_the_functions_that_they_name(cloud: Clou
 @contextmanager
 def without(cloud: Cloud, role: str, sid: str) -> Iterator[None]:
     """The role's policy lacks one of its statements meanwhile."""
-    arn, document = _policy(cloud, role)
+    arn, document = _policy(cloud, role, sid)
     kept = [statement for statement in document["Statement"] if statement["Sid"] != sid]
     assert len(kept) == len(document["Statement"]) - 1
     _settle(cloud, arn, {**document, "Statement": kept})
@@ -112,17 +130,25 @@ def _settle(cloud: Cloud, arn: str, document: dict[str, Any]) -> None:
     iam.delete_policy_version(PolicyArn=arn, VersionId=before)
 
 
-def _policy(cloud: Cloud, role: str) -> tuple[str, dict[str, Any]]:
-    iam = cloud.emulator.client("iam")
-    (attached,) = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-    arn = attached["PolicyArn"]
-    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-    document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
-    return arn, document
+def _policies(cloud: Cloud, role: str) -> dict[str, dict[str, Any]]:
+    """The policies of a role, by ARN."""
+    iam, found = cloud.emulator.client("iam"), {}
+    for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        arn = attached["PolicyArn"]
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        found[arn] = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    return found
+
+
+def _policy(cloud: Cloud, role: str, sid: str) -> tuple[str, dict[str, Any]]:
+    """The one policy of a role that has a statement, which other roles may have too."""
+    policies = _policies(cloud, role).items()
+    (found,) = [(arn, one) for arn, one in policies if sid in {statement["Sid"] for statement in one["Statement"]}]
+    return found
 
 
 def _granted(cloud: Cloud, role: str) -> set[tuple[str, str]]:
-    statements = _policy(cloud, role)[1]["Statement"]
+    statements = [statement for one in _policies(cloud, role).values() for statement in one["Statement"]]
     return {(action, str(resource)) for one in statements for action in one["Action"] for resource in one["Resource"]}
 
 

@@ -1,8 +1,9 @@
-"""Stands in for the engine where a test is about what surrounds it: writes by pyarrow what the two jobs would write."""
+"""Stands in for the engine where a test is about what surrounds it: writes by pyarrow what the jobs would write."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pharmaetl import engine
+from pharmaetl.spark import gold as gold_job
 from pharmaetl.spark import jobs
 
 REFUSED = "refused"
@@ -22,6 +24,7 @@ def install() -> None:
     engine.Engine.start_early = lambda self: None  # type: ignore[method-assign]
     jobs.bronze = bronze
     jobs.silver = silver
+    gold_job.gold = gold
 
 
 def bronze(session: object, job: jobs.BronzeJob) -> None:
@@ -37,10 +40,7 @@ def silver(session: object, job: jobs.SilverJob) -> dict[str, Any]:
     rows = [tuple(row[name] for name in names) for row in pq.read_table(job.bronze_path, use_threads=False).to_pylist()]
     kept = [row for row in rows if REFUSED not in row]
     published = list(dict.fromkeys(kept))
-    hashes = [hashlib.sha256("\x1f".join(row).encode()).hexdigest() for row in published]
-    columns: dict[str, list[str]] = {name: [row[at] for row in published] for at, name in enumerate(names)}
-    run_ids = [job.run_id] * len(published)
-    _write({**columns, "record_hash": hashes, "meta_run_id": run_ids}, Path(job.silver_path), parts=2)
+    digest = _publish(names, published, job.run_id, Path(job.silver_path), parts=2)
     refused = len(rows) - len(kept)
     rejects = Path(job.rejects_path).read_text().splitlines() if job.rejects_path else []
     if refused or rejects:
@@ -53,9 +53,34 @@ def silver(session: object, job: jobs.SilverJob) -> dict[str, Any]:
         "rules": {},
         "keys": {},
         "findings": [],
-        "digest": f"{len(published)}:{hashlib.sha256(''.join(sorted(hashes)).encode()).hexdigest()}",
+        "digest": digest,
         "schema": dict.fromkeys(names, "string"),
     }
+
+
+def gold(session: object, job: gold_job.GoldJob) -> dict[str, Any]:
+    """What every silver table says of the gold table's columns, in one file."""
+    names, rows = job.table.names, list[tuple[str, ...]]()
+    for table in job.silver:
+        if table.path:
+            found = pq.read_table(table.path, use_threads=False).to_pylist()
+            rows += [tuple(row[name] for name in names) for row in found]
+    return {
+        "rows": len(rows),
+        "columns": {name: {"nulls": 0} for name in names},
+        "rules": {},
+        "keys": {},
+        "digest": _publish(names, rows, job.run_id, Path(job.gold_path), parts=1),
+        "schema": dict.fromkeys(names, "string"),
+    }
+
+
+def _publish(names: Sequence[str], rows: Sequence[tuple[str, ...]], run_id: str, folder: Path, parts: int) -> str:
+    """Write business columns with hash and run id; the table's digest."""
+    hashes = [hashlib.sha256("\x1f".join(row).encode()).hexdigest() for row in rows]
+    columns: dict[str, list[str]] = {name: [row[at] for row in rows] for at, name in enumerate(names)}
+    _write({**columns, "record_hash": hashes, "meta_run_id": [run_id] * len(rows)}, folder, parts)
+    return f"{len(rows)}:{hashlib.sha256(''.join(sorted(hashes)).encode()).hexdigest()}"
 
 
 def _write(columns: dict[str, list[str]], folder: Path, parts: int) -> None:

@@ -20,8 +20,8 @@ WORKERS = 2
 
 @pytest.fixture(scope="session")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    """Two tables: the second is on its way while the first is there already."""
-    with made(tmp_path_factory.mktemp("crash"), toys.BOXES, toys.LIDS) as found:
+    """Two tables and gold made from them: the second is on its way while the first is there already."""
+    with made(tmp_path_factory.mktemp("crash"), toys.BOXES, toys.LIDS, toys.COLOURS) as found:
         yield found
 
 
@@ -34,9 +34,9 @@ def narrow_ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 
 @pytest.fixture(scope="session")
 def littered(ground: Ground) -> Case:
-    """A lake in which runs died: while they fetched, while they wrote silver, and before they published."""
+    """A lake in which runs died: while they fetched, wrote silver and gold, and before they published."""
     case = ground.case("littered")
-    for name in ("download finish", "silver second put", "commit temporary"):
+    for name in ("download finish", "silver second put", "step gate", "commit temporary"):
         (point,) = (point for point in POINTS if point.name == name)
         fault = point.fault("KILL", "before", str(case.mark))
         answer = case.ask("run", toys.NAME, "--source", str(ground.releases[2]), fault=fault)

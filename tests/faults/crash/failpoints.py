@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Command = Literal["run", "rollback", "prune"]
-STEPS = ("fetch", "skip_if_unchanged", "unpack", "bronze", "silver", "gate", "publish")
+STEPS = ("fetch", "skip_if_unchanged", "unpack", "bronze", "silver", "gold", "gate", "publish")
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,17 @@ POINTS = (
     _of_storage("silver first put", "put", "silver/"),
     _of_storage("silver second put", "put", "silver/", 2),
     _of_storage("quarantine put", "put", "quarantine/"),
+    Point("gold job", "pharmaetl.spark.gold:gold"),
+    _of_storage("gold put", "put", "gold/"),
     Point("verdict", "pharmaetl.local.quality:judge"),
     Point("audit first table", "pharmaetl.local.steps:audited"),
     Point("audit second table", "pharmaetl.local.steps:audited", nth=2),
+    Point("audit gold table", "pharmaetl.local.steps:audited", nth=3),
     Point("audit hash", "pharmaetl.local.steps:looked_at", "silver/"),
+    Point("audit hash of gold", "pharmaetl.local.steps:looked_at", "gold/"),
     _of_storage("flush of the files", "sync", ""),
     Point("flush of one file", f"{_DISK}:_sync", "silver/"),
+    Point("flush of a gold file", f"{_DISK}:_sync", "gold/"),
     Point("commit", "pharmaetl.lake.manifest:commit", layer="lake", after=_ONLY_STOPPED),
     _of_storage("commit create", "create", "manifests/"),
     Point("commit temporary", f"{_DISK}:_write", '"sequence": 3'),
@@ -82,6 +87,7 @@ POINTS = (
     Point("clearing up", "pharmaetl.local.workspace:remove_tree", before=("KILL",), after=("KILL",)),
     Point("rollback", "pharmaetl.lake.manifest:rollback", layer="lake", command="rollback", after=("KILL",)),
     _of_storage("rollback check", "sha256", "silver/", command="rollback"),
+    _of_storage("rollback check of gold", "sha256", "gold/", command="rollback"),
     _of_storage("rollback create", "create", "manifests/", command="rollback"),
     Point("rollback link", "os:link", "manifests/toys/", command="rollback"),
     _of_storage("rollback state", "replace", "manifests/toys.json", command="rollback"),
@@ -91,6 +97,7 @@ POINTS = (
     Point("prune mark", "pharmaetl.lake.pruned:create", layer="lake", command="prune"),
     _of_storage("prune first delete", "delete", "run=", command="prune"),
     _of_storage("prune fourth delete", "delete", "run=", 4, command="prune"),
+    _of_storage("prune gold delete", "delete", "gold/", command="prune"),
     _of_storage("prune raw delete", "delete", "raw/", command="prune"),
     _of_storage("prune end of notice", "delete", ".work/notices/", command="prune"),
 )

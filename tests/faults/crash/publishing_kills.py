@@ -28,7 +28,7 @@ from pharmaetl.lake import layout, manifest
 from pharmaetl.lake.documents import DataFile, Quality, Source, TableVersion
 from pharmaetl.lake.local_storage import LocalStorage
 
-DATASET, LONGEST, KILLS_PER_LAKE = "toys", 0.01, 40
+DATASET, GOLD, LONGEST, KILLS_PER_LAKE = "toys", "colours", 0.01, 40
 """Seconds that a child may live, and how long one log grows."""
 
 
@@ -119,19 +119,23 @@ def _publish(storage: LocalStorage, run_id: str, parquet: bytes) -> None:
 
 
 def _candidate(storage: LocalStorage, run_id: str, parquet: bytes) -> manifest.Candidate:
-    folder = layout.silver_dir(DATASET, None, "2026-11-23", run_id)
-    path, sha256 = f"{folder}/part-00000.parquet", hashlib.sha256(parquet).hexdigest()
-    storage.create(path, parquet)
-    file = DataFile(path=path, bytes=len(parquet), sha256=sha256, rows=1)
     return manifest.Candidate(
         dataset=DATASET,
         run_id=run_id,
         source=Source(url="file:///toys.zip", sha256=run_id),
         config_sha256="config",
         code_sha256="code",
-        tables=(TableVersion(name=DATASET, path=folder, rows=1, files=(file,)),),
+        tables=(_table(storage, layout.silver_dir(DATASET, None, "2026-11-23", run_id), parquet),),
+        gold=(_table(storage, layout.gold_dir(GOLD, "2026-11-23", run_id), parquet),),
         quality=Quality(verdict="pass"),
     )
+
+
+def _table(storage: LocalStorage, folder: str, parquet: bytes) -> TableVersion:
+    path, sha256 = f"{folder}/part-00000.parquet", hashlib.sha256(parquet).hexdigest()
+    storage.create(path, parquet)
+    file = DataFile(path=path, bytes=len(parquet), sha256=sha256, rows=1)
+    return TableVersion(name=folder.split("/")[1], path=folder, rows=1, files=(file,))
 
 
 def _parquet() -> bytes:

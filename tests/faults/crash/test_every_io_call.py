@@ -12,7 +12,7 @@ from faults.crash import toys
 from faults.crash.battery import Case, Ground
 from faults.crash.conftest import WORKERS
 from faults.crash.io_calls import CHANGES, calls_of
-from faults.invariants import assert_converged, assert_invariants, fingerprint, log_of
+from faults.invariants import assert_converged, assert_invariants, fingerprint, log_of, tables_of
 
 COMMANDS = ("run", "rollback")
 FEWEST = 300
@@ -88,7 +88,7 @@ def check(case: Case, command: str, nth: int, kind: str) -> None:
 
 def first_digests(ground: Ground) -> dict[str, str]:
     """What the rollback goes back to."""
-    return {table["name"]: table["digest"] for table in log_of(ground.lake, toys.NAME)[0]["tables"]}
+    return {table["name"]: table["digest"] for table in tables_of(log_of(ground.lake, toys.NAME)[0])}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -22,6 +22,7 @@ from faults.invariants import (
     fingerprint,
     leftovers,
     log_of,
+    tables_of,
 )
 
 Scenario = tuple[Point, str, str]
@@ -109,7 +110,7 @@ def wanted(point: Point, ground: Ground) -> dict[str, str]:
     if point.command == "run":
         return ground.undisturbed
     entry = log_of(ground.lake, toys.NAME)[0 if point.command == "rollback" else -1]
-    return {table["name"]: table["digest"] for table in entry["tables"]}
+    return {table["name"]: table["digest"] for table in tables_of(entry)}
 
 
 def assert_told(case: Case, answer: Answer, point: Point, kind: str) -> None:

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from faults.crash import toys
 from faults.crash.battery import Case
-from faults.invariants import assert_converged, assert_invariants, digests, fingerprint, given_up, leftovers, log_of
+from faults.invariants import (
+    assert_converged,
+    assert_invariants,
+    digests,
+    fingerprint,
+    given_up,
+    leftovers,
+    log_of,
+    tables_of,
+)
 
 
 def files_of(lake: Path) -> list[Path]:
@@ -17,7 +26,7 @@ def files_of(lake: Path) -> list[Path]:
 def needed(lake: Path) -> list[Path]:
     """Log, records, lineage, and the files of the current version with its source."""
     entry = log_of(lake, toys.NAME)[-1]
-    listed = [lake / file["path"] for table in entry["tables"] for file in table["files"]]
+    listed = [lake / file["path"] for table in tables_of(entry) for file in table["files"]]
     raw = files_of(lake / "raw" / toys.NAME / f"sha256={entry['source']['sha256']}")
     kept = [path for folder in ("manifests", "runs", "lineage") for path in files_of(lake / folder)]
     return [*listed, *raw, *kept, *files_of(lake / "bronze" / toys.NAME / toys.BOXES / f"run={entry['run_id']}")]
@@ -26,6 +35,7 @@ def needed(lake: Path) -> list[Path]:
 def test_a_dry_run_lists_what_dead_runs_left_and_removes_nothing(littered: Case) -> None:
     left, before = leftovers(littered.lake), fingerprint(files_of(littered.lake))
     assert len(left) >= 10
+    assert len([path for path in left if path.startswith("gold/colours/")]) == 2
 
     answer = littered.ask("prune", toys.NAME, "--grace", "0", "--dry-run", "--json")
 

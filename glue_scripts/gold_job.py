@@ -1,0 +1,6 @@
+"""Glue entry point for the gold layer."""
+
+from pharmaetl.spark import glue
+
+if __name__ == "__main__":
+    glue.main("gold")
