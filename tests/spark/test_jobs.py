@@ -214,8 +214,9 @@ def test_a_table_of_refused_rows_only_publishes_none(spark: SparkSession, tmp_pa
     [("def silver_nsde(rows):\n    return rows\n", False), ("def gold_nsde_more(tables, as_of): ...\n", True)],
 )
 def test_the_typed_rows_get_their_hash_at_once_where_no_function_may_change_them(
-    spark: SparkSession, tmp_path: Path, code: str, hashed_early: bool
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, hashed_early: bool
 ) -> None:
+    monkeypatch.setattr(jobs, "KEPT_ROWS", 0)
     (tmp_path / "transforms.py").write_text(code)
     rows = [a_row("0037-0022-07", "00037002207"), a_row("0037-0022-08", "00037002208")]
     for name, transforms in (("plain", None), ("own", str(tmp_path / "transforms.py"))):
