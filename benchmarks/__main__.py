@@ -7,6 +7,7 @@ title, and its charts into benchmarks/charts. Ends with 1 where a contender's ro
 from __future__ import annotations
 
 import argparse
+import compileall
 import re
 import shutil
 import subprocess
@@ -30,6 +31,8 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.rows and asked.subject == "all":
         parser.error("sizes go with one subject")
+    # as pip leaves it; without, every start compiles what an environment without bytecode never keeps
+    compileall.compile_dir(RESULTS.parents[1] / "pharmaetl", quiet=1)
     with tempfile.TemporaryDirectory(prefix="pharmaetl-bench-") as temporary:
         folder = (asked.folder or Path(temporary)).absolute()
         try:

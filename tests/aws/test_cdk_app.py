@@ -107,6 +107,16 @@ def test_a_state_machine_for_another_partition_names_its_tasks_by_it(nsde_only: 
     assert "arn:aws:" not in text
 
 
+def test_a_prefix_with_which_a_functions_name_gets_too_long_is_refused(tmp_path: Path) -> None:
+    needs_the_cdk()
+    folder = tmp_path / "datasets" / "fda" / ("n" * 41) / "config"
+    folder.mkdir(parents=True)
+    config = json.loads(Catalog(shipped()).find("nsde").config_path.read_text())
+    (folder / "dataset.json").write_text(json.dumps({**config, "dataset": "n" * 41}))
+    with pytest.raises(ConfigError, match="82 characters long, and a function's name has 64 at most"):
+        synth(Catalog(tmp_path / "datasets"), tmp_path / "out", Settings(prefix="P" * 24, bundle=False))
+
+
 def test_a_partition_that_there_is_not_is_refused() -> None:
     with pytest.raises(ConfigError, match="no partition"):
         settings_from({"partition": "aws-mars"}.get)

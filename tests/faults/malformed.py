@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pharmaetl import api
+from pharmaetl.catalog import Dataset
 from pharmaetl.cli.app import answer
 from pharmaetl.engine import Engine, Shared
 from pharmaetl.lake import publishlog
@@ -153,9 +154,11 @@ class LentEngine(Shared):
     def __init__(self, lender: Shared) -> None:
         self._lender = lender
 
-    def get(self, asked: EngineName, master: str | None, source_bytes: int) -> Engine:
+    def get(
+        self, asked: EngineName, master: str | None, source_bytes: int, dataset: Dataset | None = None
+    ) -> Engine:
         """The lender's."""
-        return self._lender.get(asked, master, source_bytes)
+        return self._lender.get(asked, master, source_bytes, dataset)
 
     @property
     def name(self) -> str | None:

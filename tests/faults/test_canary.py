@@ -23,7 +23,7 @@ from faults.malformed import GOOD_TEXT, packed
 from pharmaetl.cli.app import answer
 from pharmaetl.download.transfer import Limits
 from pharmaetl.engine import Shared
-from pharmaetl.local import runner, steps
+from pharmaetl.local import quality, runner, steps
 
 pytestmark = pytest.mark.engine
 
@@ -193,7 +193,7 @@ def break_in(step: str, patch: pytest.MonkeyPatch, raised: Exception) -> None:
     if step in {"bronze", "silver"}:
         patch.setitem(runner._LAYERS, step, fail)
     else:
-        patch.setattr(steps, step, fail)
+        patch.setattr(quality if step == "gate" else steps, step, fail)
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, OSError])
@@ -259,7 +259,8 @@ def test_the_engine_is_given_no_key(cage: Cage, site: FaultServer, monkeypatch: 
     monkeypatch.setitem(runner._LAYERS, "bronze", look)
     monkeypatch.setattr(runner, "Shared", Shared)
     release = packed(cage.folder / "release.zip", {"nsde.csv": GOOD_TEXT}).read_bytes()
-    assert cage.run(site.url("/f.zip", file=File(release)) + "?apiKey=${UMLS_API_KEY}") == 1
+    url = site.url("/f.zip", file=File(release)) + "?apiKey=${UMLS_API_KEY}"
+    assert cage.run(url, "--engine", "sail") == 1  # the one that has a process of its own
     assert any(b"pharmaetl.sail_server" in text for text in seen)
     assert any(b"PLAIN_SETTING=kept" in text for text in seen)
     assert not any(sings(text) for text in seen)

@@ -22,7 +22,7 @@ from botocore import xform_name
 from typer.main import get_command
 
 from pharmaetl.aws import costs, diagram, state_machine
-from pharmaetl.aws.cdk.arns import Shared
+from pharmaetl.aws.cdk.arns import KEY, LAKE, Shared
 from pharmaetl.aws.cdk.policies import Grants, Statement
 from pharmaetl.aws.cdk.settings import Settings
 from pharmaetl.aws.costs import JobCost, RunCost
@@ -105,8 +105,8 @@ def shown(resource: dict[str, str] | str) -> str:
     if isinstance(resource, str):
         return f"`{resource}`"
     if "Ref" in resource:
-        return "the lake's key"
-    text = resource["Fn::Sub"].replace(Shared(Settings()).bucket, "<lake>")
+        return {KEY: "the lake's key", LAKE: "`s3:::<lake>`"}[resource["Ref"]]
+    text = resource["Fn::Sub"].replace(f"${{{LAKE}}}", "arn:${AWS::Partition}:s3:::<lake>")
     if not text.startswith("arn:"):
         return text
     return f"`{text.removeprefix('arn:${AWS::Partition}:').replace('${AWS::Region}:${AWS::AccountId}:', '')}`"

@@ -20,7 +20,9 @@ from pharmaetl.aws.cdk.watching import Watching
 from pharmaetl.aws.deployment import CODE_TAG
 from pharmaetl.aws.naming import DatasetNames
 from pharmaetl.catalog import Dataset
+from pharmaetl.errors import ConfigError
 
+_LONGEST_NAME = 64
 UNTAGGED = ["AWS::IAM::Role"]
 """Types whose resources cost nothing: of the tags they get those of the stack only, when that is deployed."""
 
@@ -32,6 +34,7 @@ class OrchestratorStack(cdk.Stack):
         self, scope: Construct, dataset: Dataset, settings: Settings, build: Path, libraries: Path | None
     ) -> None:
         names = DatasetNames(dataset.config, settings.prefix)
+        _refuse_too_long(names)
         super().__init__(
             scope,
             names.stack,
@@ -68,3 +71,13 @@ class OrchestratorStack(cdk.Stack):
             self.template_options.metadata = {"pharmaetl": packaging.UNBUNDLED}
         for tag, value in {"dataset": dataset.name, "organization": dataset.organization}.items():
             cdk.Tags.of(self).add(tag, value, exclude_resource_types=UNTAGGED)
+
+
+def _refuse_too_long(names: DatasetNames) -> None:
+    """Lambda takes names of up to 64 characters; ConfigError here, instead of a rollback half way through."""
+    longest = max(names.fetch_function, names.manifest_function, key=len)
+    if len(longest) > _LONGEST_NAME:
+        raise ConfigError(
+            f"{longest} is {len(longest)} characters long, and a function's name has {_LONGEST_NAME} at most",
+            hint="choose a shorter prefix",
+        )

@@ -29,7 +29,7 @@ def test_a_run_that_is_stopped_is_announced_and_publishes_nothing(
     before = cloud.manifest("cder")
     arn = cloud.start("cder", {"source_url": silent_site}, "stopped")
     stopped = cloud.pharmaetl("runs", "stop", "stopped", "--reason", "wrong source", "--lake", LAKE)
-    assert "runs resume stopped" in stopped.out + stopped.err
+    assert "aborted" in stopped.out
     ended = cloud.emulator.client("stepfunctions").describe_execution(executionArn=arn)
     assert (ended["status"], ended["error"], ended["cause"]) == ("ABORTED", "StoppedByUser", "wrong source")
     said = [alert["Message"] for alert in cloud.alerts(1)]
@@ -45,7 +45,7 @@ def test_a_run_that_failed_is_resumed_as_a_new_one_with_the_same_input(
     failed = cloud.wait(cloud.start("cder", {"source_url": f"{site[1]}/late.zip"}, "too-early"))
     assert (failed.status, failed.cause["state"]) == ("FAILED", "FetchAndHash")
     served.cder(site[0] / "late.zip", 29)
-    resumed = cloud.pharmaetl("runs", "resume", "too-early", "--lake", LAKE, "--json")
+    resumed = cloud.pharmaetl("runs", "resume", failed.cause["run_id"], "--lake", LAKE, "--json")
     assert (resumed.json["dataset"], resumed.json["outcome"]) == ("cder", "published")
     assert cloud.manifest("cder")["run_id"] == resumed.json["run_id"]
     cloud.dead_letters("cder")
