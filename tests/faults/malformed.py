@@ -154,9 +154,7 @@ class LentEngine(Shared):
     def __init__(self, lender: Shared) -> None:
         self._lender = lender
 
-    def get(
-        self, asked: EngineName, master: str | None, source_bytes: int, dataset: Dataset | None = None
-    ) -> Engine:
+    def get(self, asked: EngineName, master: str | None, source_bytes: int, dataset: Dataset | None = None) -> Engine:
         """The lender's."""
         return self._lender.get(asked, master, source_bytes, dataset)
 
