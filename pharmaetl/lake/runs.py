@@ -19,8 +19,12 @@ _TO_THE_SECOND = len("20261123T031500Z")
 
 
 def claim(storage: Storage, record: RunRecord) -> bool:
-    """Take a run id by creating its record; False where another run has it, so that no two runs ever share one."""
-    return storage.create(layout.run_record(record.dataset, record.run_id), documentfile.encode(record))
+    """Take a run id by creating its record; False where another run has it or had it, so that no two ever share one."""
+    if not storage.create(layout.run_record(record.dataset, record.run_id), documentfile.encode(record)):
+        return False
+    # `prune` may have removed the record of the version that has this id. It notes first that the version is given up,
+    # so that is looked for second. What was created just now is closed by a later run, as published: that run was.
+    return not storage.exists(layout.pruned(record.dataset, record.run_id))
 
 
 def save(storage: Storage, record: RunRecord) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from pharmaetl import lineage
-from pharmaetl.errors import ConflictError, DeniedError, PharmaetlError, UnavailableError
+from pharmaetl.errors import ConflictError, DeniedError, NotStoredError, PharmaetlError, UnavailableError
 from pharmaetl.lake import layout, manifest, notice, runs
 from pharmaetl.lake.documents import ErrorInfo, RunRecord
 from pharmaetl.lake.process import process_name
@@ -64,7 +64,11 @@ def _claim_new_id(state: Run) -> None:
 
 def _taken_over(state: Run) -> bool:
     """Is the run id that of an earlier try of the same execution? Then this one goes on under it."""
-    if runs.read(state.storage, state.dataset.name, state.run_id).process != state.execution:
+    try:
+        owner = runs.read(state.storage, state.dataset.name, state.run_id).process
+    except NotStoredError:  # `prune` has removed the record since
+        return False
+    if owner != state.execution:
         return False
     runs.save(state.storage, record_of(state, "running", ""))
     return True

@@ -11,6 +11,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,9 +26,11 @@ from unit.publishing import linear, no_flush, publish
 
 from pharmaetl import api
 from pharmaetl.aws.s3 import S3Storage
+from pharmaetl.config.dataset_config import Retention
 from pharmaetl.errors import ConflictError
-from pharmaetl.lake import manifest
+from pharmaetl.lake import layout, manifest, marks
 from pharmaetl.lake.documents import RunRecord
+from pharmaetl.lake.prune import Request, prune
 from pharmaetl.lake.storage import Storage
 from pharmaetl.local import recording
 from pharmaetl.place import Place, open_lake
@@ -220,6 +223,24 @@ def test_a_clock_that_jumps_changes_no_order_and_no_run_is_lost(
     assert log[-1].tables[0].rows == 34
     assert [finding for finding in api.verify(place, "nsde") if finding.severity == "error"] == []
     assert api.rollback(place, "nsde", None, "").run_id == records[3].run_id
+
+
+@pytest.mark.engine
+def test_the_id_of_a_version_that_prune_gave_up_is_never_taken_again(
+    one_engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record went with its files, and the same inputs in the same second (a clock set back) make the same id."""
+    monkeypatch.setattr(os, "fsync", no_flush)
+    monkeypatch.setattr(recording, "now", lambda: datetime(2026, 11, 23, 3, tzinfo=UTC))
+    place, sources = a_place(tmp_path), [a_release(tmp_path / f"{n}.zip", rows(30 + n)) for n in range(3)]
+    first, *_ = [full_run(place, source) for source in sources]
+    monkeypatch.setattr(marks, "KEPT_RECORDS", 1)
+    request = Request("nsde", {"nsde": Retention(versions=1, days=0)}, grace_hours=0)
+    prune(place.storage, request, now=time.time() + 86_400)
+    assert not place.storage.exists(layout.run_record("nsde", first.run_id))
+    again = api.run(place, "nsde", RunOptions(source=str(sources[0])))
+    assert (again.outcome, again.run_id[:16]) == ("published", "20261123T030001Z")
+    assert len(linear(place.storage)) == 4
 
 
 def test_publishing_on_s3_needs_as_many_requests_with_a_long_log_as_with_a_short_one(
