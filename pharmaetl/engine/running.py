@@ -56,10 +56,19 @@ class Engine:
         if self.choice.name == "duckdb":
             from pharmaetl.engine.duck.session import Session
 
-            return cast("SparkSession", Session(self._scratch))
+            return cast("SparkSession", Session.start(self._scratch))
         from pharmaetl.spark import session
 
         return session.configure(self._sail() if self.choice.name == "sail" else self._jvm())
+
+    @property
+    def works_ahead(self) -> bool:
+        """Can jobs of several threads run at once while this process does something else?"""
+        return self.choice.name == "duckdb"
+
+    def session_beside(self) -> SparkSession:
+        """A session of the same engine for another thread; only where it works ahead."""
+        return cast("SparkSession", cast(Any, self.session).beside())
 
     def start_early(self) -> None:
         """Start the engine's process now, so that it is up when the first job needs it."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pharmaetl import hashing
+from pharmaetl.config.dataset_config import Table
 from pharmaetl.errors import EngineError
 from pharmaetl.lake import layout
 from pharmaetl.lake.documents import TableResult
@@ -18,9 +20,12 @@ from pharmaetl.local.exchange import exchange_of
 from pharmaetl.local.footers import rows_in
 from pharmaetl.local.state import Part, Run
 from pharmaetl.quality.gate import FileFacts, TableFacts
+from pharmaetl.text.delimited import Sink
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from pharmaetl.spark.jobs import BronzeJob
 
 
 def bronze(run: Run) -> None:
@@ -32,18 +37,11 @@ def bronze(run: Run) -> None:
         if part.rows_bronze == 0:
             continue
         name = f"bronze/{part.table.name}"
-        job = jobs.BronzeJob(
-            records_path=exchange.given(part.split.records),
-            bronze_path=exchange.target(name),
-            run_id=run.run_id,
-            names=part.header.names,
-            rows=part.rows_bronze,
-            source_sha256=run.source_sha256,
-            source_file=part.text.member,
-            line_breaks=part.split.line_breaks,
-        )
         with run.engine.speaking():
-            jobs.bronze(_session(run), job)
+            if not _made_ahead(run, part):
+                records = exchange.given(part.split.records)
+                job = _bronze_job(run, part.text.member, part.header.names, records, exchange.target(name))
+                jobs.bronze(_session(run), replace(job, rows=part.rows_bronze, line_breaks=part.split.line_breaks))
         written = exchange.rows(name)
         if written != part.rows_bronze:
             raise EngineError(
@@ -52,6 +50,47 @@ def bronze(run: Run) -> None:
             )
         exchange.take_in(name, bronze_dir(run, part))
     run.detail = f"{sum(part.rows_bronze for part in run.parts):,} rows"
+
+
+def ahead_of(run: Run, table: Table, member: str, names: tuple[str, ...], folder: Path) -> Sink | None:
+    """Where the splitter writes a table's records, so that bronze is made of them meanwhile; None for a plain file."""
+    if run.ahead is None:
+        return None
+    target = exchange_of(run).target(f"bronze/{table.name}")
+
+    def convert(session: SparkSession, records: Path, line_breaks: bool, number: int) -> None:
+        from pharmaetl.spark import jobs
+
+        job = _bronze_job(run, member, names, str(records), f"{target}.{number}")
+        jobs.bronze(session, replace(job, line_breaks=line_breaks))
+
+    return run.ahead.sink(table.name, folder, convert)
+
+
+def _made_ahead(run: Run, part: Part) -> bool:
+    """Put together what was made of a table's records ahead."""
+    if run.ahead is None:
+        return False
+    target = Path(exchange_of(run).target(f"bronze/{part.table.name}"))
+    target.mkdir()
+    for number in range(run.ahead.wait(part.table.name)):
+        for file in target.with_name(f"{target.name}.{number}").glob("*.parquet"):
+            file.rename(target / f"part-{number:05d}.parquet")
+    return True
+
+
+def _bronze_job(run: Run, member: str, names: tuple[str, ...], records: str, target: str) -> BronzeJob:
+    from pharmaetl.spark.jobs import BronzeJob
+
+    return BronzeJob(
+        records_path=records,
+        bronze_path=target,
+        run_id=run.run_id,
+        names=names,
+        rows=0,
+        source_sha256=run.source_sha256,
+        source_file=member,
+    )
 
 
 def silver(run: Run) -> None:

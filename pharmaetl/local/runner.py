@@ -82,7 +82,8 @@ def _clear_unpublished(state: Run) -> None:
 
 
 def _run_steps(state: Run) -> RunRecord:
-    with recorded(state):
+    with recorded(state), contextlib.ExitStack() as ends:
+        ends.callback(state.stop_ahead)
         choose(state.options.engine, state.options.master, state.dataset)
         state.current = manifest.current(state.storage, state.dataset.name)
         steps = local_steps_for(state.dataset.config)

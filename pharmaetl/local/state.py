@@ -20,6 +20,7 @@ from pharmaetl.lake.documents import LogEntry, Member, Quality, Source, StepResu
 from pharmaetl.lake.process import process_name
 from pharmaetl.lake.schema import Drift, TableProfile
 from pharmaetl.lake.storage import Storage
+from pharmaetl.local.ahead import Ahead
 from pharmaetl.quality.gate import TableFacts
 from pharmaetl.run_options import RunOptions
 from pharmaetl.secret import redact
@@ -111,6 +112,8 @@ class Run:
     """The Step Functions execution that this run is, whose engine is Glue's; None for a run on this machine."""
     fetch_seconds: float | None = None
     """How long fetching may take, where whoever runs this is cut off some time."""
+    ahead: Ahead | None = None
+    """Where bronze is made while the source is being split."""
     entry: LogEntry | None = None
     """With what the run was published."""
 
@@ -152,9 +155,18 @@ class Run:
         return self.execution or process_name()
 
     def warm_up(self) -> None:
-        """Start the engine now, where it runs beside this process."""
-        if self.execution is None:
+        """Start the engine now, where it runs beside this process or can work beside the splitter."""
+        if self.execution is not None:
+            return
+        if self.engine.works_ahead:
+            self.ahead = Ahead(self.engine)
+        else:
             self.engine.start_early()
+
+    def stop_ahead(self) -> None:
+        """Let nothing be made ahead any more."""
+        if self.ahead is not None:
+            self.ahead.close()
 
     def make_run_id(self) -> str:
         """The id for this start and these inputs."""

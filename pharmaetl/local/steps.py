@@ -18,7 +18,7 @@ from pharmaetl.lake import layout, manifest
 from pharmaetl.lake.documents import DataFile, TableVersion
 from pharmaetl.lake.local_storage import LocalStorage
 from pharmaetl.local import contract as local_contract
-from pharmaetl.local.layers import looked_at
+from pharmaetl.local.layers import ahead_of, looked_at
 from pharmaetl.local.state import GoldPart, Part, Run, Stop
 from pharmaetl.pipeline import Fetch, Gate, LocalStep, Publish, SkipIfUnchanged, SparkJob, Unpack
 from pharmaetl.secret import redact
@@ -191,7 +191,8 @@ def _part(run: Run, table: Table, found: unpack.Found) -> Part:
     matched = local_contract.matched_header(run, table, text)
     records = run.work / "records" / table.name
     records.mkdir(parents=True)
-    split = delimited.split(text.path, table.dialect, len(matched.names), records, limit=run.options.sample)
+    sink = ahead_of(run, table, text.member, matched.names, records)
+    split = delimited.split(text.path, table.dialect, len(matched.names), records, limit=run.options.sample, sink=sink)
     if split.rows_read == 0:
         raise SourceFormatError(
             f"{found.name}: no data rows, only a header",

@@ -96,7 +96,7 @@ def silver(session: SparkSession, job: SilverJob) -> dict[str, Any]:
     rows, job = _accepted(job, judged, refused)
     table = job.table
     rows = frames.with_twins(rows)
-    doubled = frames.twins(rows)
+    doubled = _kept(session, "doubled", frames.twins(rows))
     duplicates = 0
     if doubled.limit(1).collect():
         duplicates = int(frames.numbered_twins(rows, doubled).where("meta_copy > 1").count())
@@ -177,12 +177,19 @@ def _judged(session: SparkSession, job: SilverJob, bronze_rows: DataFrame) -> Da
     judged = frames.judged(bronze_rows, job.table)
     if job.transforms_path is None:
         judged = frames.with_record_hash(judged, job.table.hashed)
-    keep = getattr(session, "keep", None)
-    if keep is not None and job.rows <= KEPT_ROWS:
-        kept: DataFrame = keep(judged)
-        return kept
+    if job.rows <= KEPT_ROWS:
+        kept = _kept(session, "judged", judged)
+        if kept is not judged:
+            return kept
     judged.write.option("compression", "snappy").parquet(job.judged_path)
     return session.read.schema(judged.schema).parquet(job.judged_path)
+
+
+def _kept(session: SparkSession, name: str, rows: DataFrame) -> DataFrame:
+    """The rows worked out and kept in memory, by an engine that can; else the same, worked out at every use."""
+    keep = getattr(session, "keep", None)
+    kept: DataFrame = keep(name, rows) if keep is not None else rows
+    return kept
 
 
 def _accepted(job: SilverJob, judged: DataFrame, refused: int) -> tuple[DataFrame, SilverJob]:

@@ -115,13 +115,17 @@ def code_type(code: Column) -> Column:
 
 
 def _padded(code: Column) -> Column:
-    """The segments of a plain package code side by side, each filled up with zeros to 5-4-2."""
-    labeler = F.substring_index(code, "-", 1)
-    behind = code.substr(F.length(labeler) + F.lit(2), F.length(code))
-    return F.concat(
-        F.lpad(labeler, 5, "0"),
-        F.lpad(F.substring_index(behind, "-", 1), 4, "0"),
-        F.lpad(F.substring_index(code, "-", -1), 2, "0"),
+    """The digits of a plain package code, zeros put in to 5-4-2. By position: half the work of cutting at dashes."""
+
+    def part(start: int, length: int) -> Column:
+        return F.substring(code, start, length)
+
+    zero = F.lit("0")
+    return (
+        F.when(part(5, 1) == "-", F.concat(zero, part(1, 4), part(6, 4), part(11, 2)))
+        .when(part(10, 1) == "-", F.concat(part(1, 5), zero, part(7, 3), part(11, 2)))
+        .when(F.length(code) == len("12345-1234-1"), F.concat(part(1, 5), part(7, 4), zero, part(12, 1)))
+        .otherwise(F.concat(part(1, 5), part(7, 4), part(12, 2)))
     )
 
 

@@ -11,7 +11,8 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, assert_never
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self, assert_never
 
 from pharmaetl.config.dataset_config import Dialect
 from pharmaetl.download.transfer import Progress
@@ -44,12 +45,24 @@ _ESCAPES = {"\n": r"\n", "\r": r"\r"}
 _AGAIN = "the site may be in the middle of an update: run again later"
 
 
+class Sink(Protocol):
+    """Takes the records instead of a file."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def write(self, data: bytes, /) -> int:
+        """Some whole records."""
+        ...
+
+
 @dataclass(frozen=True)
 class Split:
     """What came of one text: rows_read = records written + rows_rejected."""
 
     records: Path
-    """Canonical records: line number, then one value per column of the file."""
+    """Canonical records: line number, then one value per column of the file. Not there where a sink took them."""
     rejects: Path
     """Refused records in the same form: line number, rule, text with control characters escaped."""
     header: tuple[str, ...] | None
@@ -90,6 +103,7 @@ def split(
     limit: int | None = None,
     max_record_bytes: int = MAX_RECORD_BYTES,
     progress: Progress | None = None,
+    sink: Sink | None = None,
 ) -> Split:
     """Write the records of a UTF-8 text to `target`/records.txt, the malformed ones to `target`/rejects.txt.
 
@@ -100,7 +114,7 @@ def split(
     try:
         with (
             Lines(text, max_record_bytes) as lines,
-            records.open("wb") as good,
+            sink or records.open("wb") as good,
             rejects.open("wb") as bad,
         ):
             header = _header(lines, dialect, text.name) if dialect.header else None
@@ -170,7 +184,7 @@ def _shown(text: str) -> str:
 class _Splitter:
     """Goes through a text: by blocks where it can, record by record around what is out of the ordinary."""
 
-    def __init__(self, lines: Lines, shape: Shape, good: BinaryIO, bad: BinaryIO, longest: int) -> None:
+    def __init__(self, lines: Lines, shape: Shape, good: BinaryIO | Sink, bad: BinaryIO, longest: int) -> None:
         self._lines, self._shape, self._longest = lines, shape, longest
         self._good, self._bad = good, bad
         self._at, self._line = lines.start, 1

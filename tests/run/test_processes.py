@@ -16,7 +16,7 @@ from releases import DATASETS, a_release, rows
 pytestmark = pytest.mark.engine
 
 
-def start(lake: Path, source: Path) -> subprocess.Popen[str]:
+def start(lake: Path, source: Path, engine: str = "sail") -> subprocess.Popen[str]:
     words = [
         sys.executable,
         "-m",
@@ -29,6 +29,8 @@ def start(lake: Path, source: Path) -> subprocess.Popen[str]:
         str(lake),
         "--datasets",
         str(DATASETS),
+        "--engine",
+        engine,
     ]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, restore_signals=True)
 
@@ -52,9 +54,13 @@ def stop_in_bronze(process: subprocess.Popen[str], number: signal.Signals) -> tu
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_ends_with_130_a_record_and_no_version(tmp_path: Path, number: signal.Signals) -> None:
-    lake, source = tmp_path / "lake", a_release(tmp_path / "a.zip", rows(30))
-    code, said = stop_in_bronze(start(lake, source), number)
+@pytest.mark.parametrize(("engine", "times"), [("sail", 1), ("duckdb", 5000)])
+def test_an_interrupted_run_ends_with_130_a_record_and_no_version(
+    tmp_path: Path, number: signal.Signals, engine: str, times: int
+) -> None:
+    """Sail takes seconds for any rows; DuckDB needs many, so that it is at work when the signal comes."""
+    lake, source = tmp_path / "lake", a_release(tmp_path / "a.zip", rows(100) * times)
+    code, said = stop_in_bronze(start(lake, source, engine), number)
     assert (code, "error: interrupted" in said, "Traceback" in said) == (130, True, False)
     (run,) = ask(lake, "runs", "list")["runs"]
     assert (run["outcome"], run["error"]["code"]) == ("failed", "interrupted")

