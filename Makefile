@@ -7,7 +7,6 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCE ?=
 LAKE ?= lake
-ENGINES ?= sail spark
 
 BENCH ?= all
 

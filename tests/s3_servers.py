@@ -67,6 +67,14 @@ class S3Server:
         self.client().create_bucket(Bucket=bucket)
         return bucket
 
+    def new_lake(self, patch: pytest.MonkeyPatch) -> str:
+        """The URL of a new lake; the AWS settings of this process are the server's from now on."""
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in self.environment.items():
+            patch.setenv(name, value)
+        return f"s3://{self.new_bucket()}/drugs"
+
 
 @contextmanager
 def moto_server() -> Iterator[S3Server]:

@@ -24,6 +24,8 @@ _NO_PROXY = "no_grpc_proxy"
 _S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 _PY4J = ("An error occurred while calling ", ": org.apache.spark.SparkException: Job aborted")
 """First lines that say nothing of what happened."""
+_CAUSE, _CALLS = "Caused by: ", ("at ", "Driver stacktrace:")
+"""How Java's stack traces tell of the exception behind another one, the last of which began it; and of calls."""
 _MODULES = ("pyspark", "py4j", "grpc", "duckdb", "_duckdb")
 """Where engines' exceptions come from."""
 _INTERRUPTED = "Query interrupted"
@@ -124,8 +126,7 @@ class Engine:
                 f"engine duckdb is out of memory: {reason[:200]}",
                 hint="free space for its temporary files (TMPDIR), or use --engine sail or spark",
             )
-        said = (line.strip() for line in text.splitlines() if line.strip())
-        first = next((line for line in said if not line.startswith(_PY4J)), type(error).__name__)
+        first = _said(text) or type(error).__name__
         hint = "run again with -v for the whole message"
         if not jvm.is_local(self.choice.master) and any(words in text for words in _NOT_THERE):
             hint = "every worker must see the lake under the same path, on a file system that they share, or on S3"
@@ -172,6 +173,15 @@ class Engine:
 
     def _jvm(self) -> SparkSession:
         return jvm.start(self.choice.master, self._scratch, self._source_bytes, several=self._several)
+
+
+def _said(text: str) -> str | None:
+    """The line of an engine's message that says what happened; of a Java stack trace, the cause of all the others."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if text.startswith(_PY4J):
+        causes = [line.removeprefix(_CAUSE) for line in lines if line.startswith(_CAUSE)]
+        lines = causes[-1:] or [line for line in lines if not line.startswith((*_PY4J, *_CALLS))]
+    return next((line.removeprefix(": ") for line in lines), None)
 
 
 class Shared:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import errno
 import importlib
 import json
+import os
 import pkgutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import cli_literals as given
@@ -164,6 +168,23 @@ def test_a_full_or_read_only_disk_ends_with_7(fault: int, fake: Any, piped: Run)
 
     assert answer.code == 7
     assert answer.err.startswith("error: /data/lake/manifests: the disk says no\nhint: ")
+
+
+def test_ctrl_c_while_a_module_is_made_ends_with_130_too(tmp_path: Path) -> None:
+    patched = """
+import pharmaetl.cli.app
+def main():
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return 130
+pharmaetl.cli.app.main = main
+"""
+    (tmp_path / "sitecustomize.py").write_text(patched)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    words = [sys.executable, "-m", "pharmaetl"]
+    ended = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (130, "")
 
 
 def test_ctrl_c_ends_with_130_and_without_a_traceback(fake: Any, piped: Run) -> None:

@@ -47,11 +47,7 @@ def moto_place(moto_s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 
 def place_on(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Place:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    return Place(f"s3://{server.new_bucket()}/drugs", str(DATASETS))
+    return Place(server.new_lake(monkeypatch), str(DATASETS))
 
 
 def current(place: Place) -> LogEntry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import date
 from decimal import Decimal
@@ -244,3 +245,132 @@ def test_a_table_that_is_not_there_is_told_with_those_that_are(spark: SparkSessi
 def test_a_missing_function_is_told(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has no function gold_made"):
         Gold(tmp_path, CODE).run(spark, "def gold_other(tables, as_of): ...\n")
+
+
+def digest_of(rows: list[str]) -> str:
+    """A table's digest by the sums of the two halves of its rows' hashes, as the sums' definition says."""
+    parts = [sum(int(one[begin : begin + 15], 16) for one in rows) for begin in (0, 15)]
+    return f"sum:{len(rows)}:{parts[0]:x}:{parts[1]:x}"
+
+
+def hash_of(*values: str) -> str:
+    return hashlib.sha256("\x1f".join(values).encode()).hexdigest()
+
+
+def test_columns_without_a_single_value_are_published_with_their_types(spark: SparkSession, tmp_path: Path) -> None:
+    kinds = {"text": "string", "whole": "integer", "amount": "decimal", "day": "date", "flag": "boolean"}
+    columns = [*CODE, *({"name": name, "type": kind} for name, kind in kinds.items())]
+    made = Gold(tmp_path, columns, [{"rule": "IsComplete", "column": name} for name in kinds])
+    counts = made.run(
+        spark,
+        "def gold_made(tables, as_of):\n"
+        "    kinds = {'text': 'string', 'whole': 'int', 'amount': 'decimal(28,8)', 'day': 'date', 'flag': 'boolean'}\n"
+        "    nothing = [F.lit(None).cast(kind).alias(name) for name, kind in kinds.items()]\n"
+        "    return tables['goods'].select('code', *nothing)\n",
+    )
+
+    assert list(counts["schema"].values())[1:6] == ["string", "bigint", "decimal(28,8)", "date", "boolean"]
+    assert {name: counts["columns"][name]["nulls"] for name in kinds} == dict.fromkeys(kinds, 2)
+    assert [counts["rules"][str(index)] for index in range(5)] == [{"scope": 2, "broken": 2}] * 5
+    assert [[row[name] for name in kinds] for row in made.rows()] == [[None] * 5] * 2
+    assert len({row["record_hash"] for row in made.rows()}) == 2
+
+
+@pytest.mark.parametrize("order", ["F.desc('number')", "F.rand(7)", "F.rand(8)", "F.col('code')"])
+def test_the_digest_is_of_the_rows_and_of_no_order_or_number_of_files(
+    spark: SparkSession, tmp_path: Path, order: str
+) -> None:
+    made = Gold(tmp_path, [*CODE, {"name": "number", "type": "integer"}])
+    counts = made.run(
+        spark,
+        "def gold_made(tables, as_of):\n"
+        "    numbers = tables['goods'].select(F.explode(F.sequence(F.lit(1), F.lit(40))).alias('number'), 'code')\n"
+        f"    return numbers.repartition(3).orderBy({order})\n",
+    )
+
+    assert counts["digest"] == digest_of([hash_of(code, str(n)) for code in "ab" for n in range(1, 41)])
+
+
+def test_a_function_that_asks_for_chance_publishes_hashes_of_the_values_that_it_publishes(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    made = Gold(tmp_path, CODE, [{"rule": "IsUnique", "column": "code"}])
+    counts = made.run(
+        spark, "def gold_made(tables, as_of):\n    return tables['goods'].select(F.expr('uuid()').alias('code'))\n"
+    )
+
+    rows = made.rows()
+    assert len({row["code"] for row in rows}) == counts["rows"] == 2
+    assert [row["record_hash"] for row in rows] == [hash_of(row["code"]) for row in rows]
+    assert counts["digest"] == digest_of([row["record_hash"] for row in rows])
+
+
+HUGE = {
+    "whole": ("integer", "bigint", ["9223372036854775807", "-9223372036854775808"]),
+    "amount": ("decimal", "decimal(28,8)", ["99999999999999999999.99999999", "-0.00000001"]),
+    "day": ("date", "date", ["9999-12-31", "0001-01-01"]),
+}
+
+
+def test_the_largest_values_of_each_type_are_kept_to_the_last_digit(spark: SparkSession, tmp_path: Path) -> None:
+    made = Gold(tmp_path, [*CODE, *({"name": name, "type": kind} for name, (kind, _, _) in HUGE.items())])
+    values = ", ".join(
+        f"F.when(F.col('code') == 'a', F.lit('{most}')).otherwise(F.lit('{least}')).cast('{kind}').alias('{name}')"
+        for name, (_, kind, (most, least)) in HUGE.items()
+    )
+    counts = made.run(spark, f"def gold_made(tables, as_of):\n    return tables['goods'].select('code', {values})\n")
+
+    first, last = made.rows()
+    assert (first["whole"], last["whole"]) == (2**63 - 1, -(2**63))
+    assert (first["amount"], last["amount"]) == (Decimal("99999999999999999999.99999999"), Decimal("-0.00000001"))
+    assert (first["day"], last["day"]) == (date(9999, 12, 31), date(1, 1, 1))
+    assert counts["columns"]["whole"] == {"nulls": 0, "min": "-9223372036854775808", "max": "9223372036854775807"}
+    assert first["record_hash"] == hash_of("a", *(most for _, _, (most, _) in HUGE.values()))
+    assert last["record_hash"] == hash_of("b", *(least for _, _, (_, least) in HUGE.values()))
+
+
+def test_a_text_of_a_million_letters_in_any_script_is_one_value(spark: SparkSession, tmp_path: Path) -> None:
+    made = Gold(tmp_path, [*CODE, {"name": "text"}])
+    counts = made.run(
+        spark,
+        "def gold_made(tables, as_of):\n"
+        "    return tables['goods'].where(\"code = 'a'\").select('code', F.expr(\"repeat('é\U0001f48a', 500000)\")"
+        ".alias('text'))\n",
+    )
+
+    (row,) = made.rows()
+    assert row["text"] == "é\U0001f48a" * 500_000
+    assert row["record_hash"] == hash_of("a", row["text"])
+    assert counts["columns"]["text"] == {"nulls": 0, "longest": 1_000_000}
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ("F.lit(None).alias('code')", "code is void, not string"),
+        ("F.col('code').alias('Code')", "code is missing; Code is not in the config"),
+        ("F.col('code').alias('codé')", "code is missing; codé is not in the config"),
+        ("'labels', F.col('labels').alias('code')", "labels is not in the config; code is array<string>, not string"),
+        ("'code', 'record_hash', 'meta_run_id'", "record_hash is not in the config; meta_run_id is not in the config"),
+        ("", "code is missing"),
+    ],
+)
+def test_columns_that_look_nearly_right_are_wrong(spark: SparkSession, tmp_path: Path, columns: str, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Gold(tmp_path, CODE).run(
+            spark, f"def gold_made(tables, as_of):\n    return tables['goods'].select({columns})\n"
+        )
+
+    assert refused.value.reason.endswith(f"gives other columns than gold table made has: {said}")
+
+
+@pytest.mark.parametrize("kind", ["decimal(28,9)", "decimal(38,8)", "double", "bigint", "string"])
+def test_an_amount_of_another_precision_is_refused_and_never_rounded(
+    spark: SparkSession, tmp_path: Path, kind: str
+) -> None:
+    price = f"F.col('price').cast('{kind}').alias('price')"
+    code = f"def gold_made(tables, as_of):\n    return tables['goods'].select({price})\n"
+    with pytest.raises(ConfigError) as refused:
+        Gold(tmp_path, [{"name": "price", "type": "decimal"}]).run(spark, code)
+
+    assert refused.value.reason.endswith(f"price is {kind}, not decimal(28,8)")

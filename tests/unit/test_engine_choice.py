@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pyspark.errors import PySparkException
 
 from pharmaetl import engine
 from pharmaetl.engine import Choice
-from pharmaetl.errors import ConfigError, EngineUnavailableError
+from pharmaetl.errors import ConfigError, EngineError, EngineUnavailableError
 from pharmaetl.run_options import EngineName
 
 
@@ -149,3 +150,32 @@ def test_a_java_home_without_a_java_that_runs_is_passed_over(machine: Machine, t
 
     machine.java_home(tmp_path / "nowhere")
     assert engine.find_java() == on_path
+
+
+ABORTED = (
+    "An error occurred while calling o69.parquet.\n: org.apache.spark.SparkException: Job aborted due to stage failure:"
+    " Lost task 1.0 (192.0.2.2 executor driver): org.apache.spark.SparkException: [TASK_WRITE_FAILED]\n"
+    "\tat org.apache.spark.sql.X.y(X.scala:775)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[DIVIDE_BY_ZERO] Division by zero.\nCaused by: more", "[DIVIDE_BY_ZERO] Division by zero."),
+        ("An error occurred while calling o1.a.\n: java.io.IOException: gone\n\tat A.b", "java.io.IOException: gone"),
+        (f"{ABORTED}Driver stacktrace:\n", "PySparkException"),
+        (
+            f"{ABORTED}Caused by: java.lang.RuntimeException: on a worker\n\tat A.b\n"
+            "Caused by: org.apache.spark.SparkException: [TASK_WRITE_FAILED]\n\tat A.b\n"
+            "Caused by: java.lang.RuntimeException: no such label\n\tat A.b\n\t... 17 more\n",
+            "java.lang.RuntimeException: no such label",
+        ),
+        (ABORTED, "PySparkException"),
+    ],
+)
+def test_of_an_engine_s_message_the_line_is_shown_that_says_what_happened(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(EngineError) as raised, engine.Engine(Choice("spark", "asked for"), tmp_path).speaking():
+        raise PySparkException(text)
+
+    assert raised.value.reason == f"engine spark: {said}"

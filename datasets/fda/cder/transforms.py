@@ -8,8 +8,8 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-CLASS = r"^(.*[^ ]) *\[([^\[\]]+)\]$"
-"""`Corticosteroid [EPC]`."""
+CLASS = r"(?s)^(.*[^ ]) *\[([^\[\]]+)\]\z"
+"""`Corticosteroid [EPC]`. Without (?s) and \\z Java stops at line ends that other engines don't know as such."""
 
 
 def gold_product_ingredient(tables: Mapping[str, DataFrame], _as_of: date) -> DataFrame:

@@ -21,7 +21,7 @@ INERT = "inert ingredients"
 """The ingredient of the tablets in a pack that hold none."""
 BETWEEN = " / "
 """Between the components of a name. Each ends with its strength: `captopril 25 MG / hydrochlorothiazide 15 MG`."""
-BRAND = r" \[([^\[\]]+)\]$"
+BRAND = r" \[([^\[\]]+)\]\z"
 RELATIONS = ("tradename_of", "consists_of", "has_ingredient", "has_ingredients", "has_dose_form", "contains")
 
 
@@ -163,7 +163,7 @@ def _in_packs(products: DataFrame, links: DataFrame) -> DataFrame:
 
 def _strength() -> Column:
     """Of one component its strength; of several each with its name, so that none is read for another's."""
-    alone = _filled(F.regexp_extract("content", r" ([0-9][0-9.]* [^ ]+)$", 1))
+    alone = _filled(F.regexp_extract("content", r" ([0-9][0-9.]* [^ ]+)\z", 1))
     return F.when(_parts("content") == 1, F.coalesce(alone, F.col("content"))).otherwise(F.col("content"))
 
 
@@ -171,7 +171,7 @@ def _form_in_name() -> Column:
     """The dose form as the name ends with it, for releases that hold no dose forms."""
     after = F.expr("substring(bare_name, instr(bare_name, content) + length(content) + 1, length(bare_name))")
     after = F.when(F.col("content").isNotNull(), after)  # Sail takes a place that is null for the first
-    in_pack = F.when(F.col("tty").isin(*PACKS), F.regexp_extract("bare_name", r"\} (.+)$", 1))
+    in_pack = F.when(F.col("tty").isin(*PACKS), F.regexp_extract("bare_name", r"(?s)\} (.+)\z", 1))
     return _filled(F.coalesce(after, in_pack))
 
 

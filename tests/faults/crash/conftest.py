@@ -27,8 +27,8 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 
 @pytest.fixture(scope="session")
 def narrow_ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    """One table: no call is made twice in the same place."""
-    with made(tmp_path_factory.mktemp("narrow"), toys.BOXES) as found:
+    """One table and gold made from it: no call is made twice in the same place."""
+    with made(tmp_path_factory.mktemp("narrow"), toys.BOXES, toys.COLOURS) as found:
         yield found
 
 

@@ -77,7 +77,9 @@ def check(case: Case, command: str, nth: int, kind: str) -> None:
     assert case.mark.exists(), "never reached"
     assert answer.code != -signal.SIGALRM, "hangs"
     assert_invariants(case.lake)
-    is_new = len(log_of(case.lake, toys.NAME)) > len(log_of(ground.lake, toys.NAME))
+    log = log_of(case.lake, toys.NAME)
+    is_new = len(log) > len(log_of(ground.lake, toys.NAME))
+    assert {tuple(table["name"] for table in tables_of(entry)) for entry in log} == {(toys.BOXES, toys.COLOURS)}
     assert answer.code == (0 if is_new else 7), f"exit code {answer.code}, and {is_new=}: {answer.stderr}"
     assert answer.said == ((0, 0, False) if is_new else (1, 1, False)), answer.stderr
     rerun = case.ask(*words_of(command, ground), out="rerun")
@@ -107,3 +109,15 @@ def test_the_trace_names_calls_of_every_kind(failed: object, narrow_ground: Grou
     trace = Path(narrow_ground.folder, "counted-run.trace")
     names = {call.split()[0] for call in calls_of(trace)}
     assert names >= {"stat", "mkdir", "create", "open", "read", "write", "fsync", "link", "replace", "scandir"}
+
+
+def test_calls_for_gold_are_among_those_that_fail_before_the_entry_is_there(
+    failed: object, narrow_ground: Ground
+) -> None:
+    calls = calls_of(Path(narrow_ground.folder, "counted-run.trace"))
+    silver = max(at for at, call in enumerate(calls) if call.startswith("link") and "/silver/boxes/" in call)
+    entry = next(at for at, call in enumerate(calls) if call.startswith("open") and "00000003.json" in call)
+    names = {call.split()[0] for call in calls[silver:entry] if "/gold/" in call}
+    assert names >= {"stat", "mkdir", "open", "read", "fsync", "link", "unlink", "scandir"}
+    rollback = calls_of(Path(narrow_ground.folder, "counted-rollback.trace"))
+    assert {call.split()[0] for call in rollback if "/gold/" in call} >= {"stat", "open", "read"}

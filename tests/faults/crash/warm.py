@@ -27,7 +27,7 @@ LAZY = (
     "pharmaetl.api", "pharmaetl.local.runner", "pharmaetl.spark.jobs", "pharmaetl.drift.report",
     "pharmaetl.cli.progress", "pharmaetl.download.site", "pharmaetl.quality.gate", "pharmaetl.cli.views.runs",
     "pharmaetl.cli.views.lake", "pandas", "pyarrow.dataset", "pyarrow.parquet", "requests", "pharmaetl.lake.integrity",
-    "pharmaetl.config.jobspec",
+    "pharmaetl.config.jobspec", "pharmaetl.config.goldfunctions", "encodings.cp437", "encodings.utf_8_sig",
 )  # fmt: skip
 """What the commands import when they need it."""
 
