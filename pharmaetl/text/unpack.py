@@ -7,9 +7,7 @@ container says of itself is trusted: sizes, checksums and bounds are counted whi
 from __future__ import annotations
 
 import errno
-import hashlib
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from pharmaetl.errors import LocalIOError, SourceFormatError
 from pharmaetl.text import ziparchive
 from pharmaetl.text.encoding import UTF8_BOM, Recoder, UndecodableError, candidates, is_damaged_utf8, recoder
 from pharmaetl.text.inflate import GZIP, Chunk, StreamError, gzip_name, gzipped, stored
+from pharmaetl.text.served import Served
 from pharmaetl.text.sniff import HEAD_BYTES, not_data
 
 _MIB = 1024 * 1024
@@ -274,12 +273,10 @@ def _bounded(chunks: Iterator[Chunk], found: Found, limits: Limits) -> Iterator[
 
 def _written(chunks: Iterator[bytes], found: Found, target: Path, text: Recoder, progress: Progress | None) -> Text:
     """Write the chunks as UTF-8, hashing them as served; then hold them against what the container states."""
-    digest = hashlib.sha256()
-    crc32 = size = written = 0
-    with target.open("wb") as out:
+    size = written = 0
+    with target.open("wb") as out, Served() as served:
         for data in chunks:
-            digest.update(data)
-            crc32 = zlib.crc32(data, crc32)
+            served.take(data)
             size += len(data)
             written += out.write(text.feed(data))
             if progress is not None:
@@ -287,8 +284,8 @@ def _written(chunks: Iterator[bytes], found: Found, target: Path, text: Recoder,
         written += out.write(text.finish())
     if found.bytes not in {None, size}:
         raise StreamError(f"{size:,} bytes instead of the {found.bytes:,} that the container states")
-    if found.crc32 not in {None, crc32}:
-        raise StreamError(f"its checksum (CRC-32) is {crc32:08x} instead of {found.crc32:08x}")
+    if found.crc32 not in {None, served.crc32}:
+        raise StreamError(f"its checksum (CRC-32) is {served.crc32:08x} instead of {found.crc32:08x}")
     if written == 0:
         raise StreamError("the member is empty")
-    return Text(found.name, target, size, crc32, digest.hexdigest(), text.encoding, text.replacements)
+    return Text(found.name, target, size, served.crc32, served.sha256, text.encoding, text.replacements)
