@@ -47,19 +47,30 @@ def tidy(name: str) -> Column:
     return F.when(is_tidy, text).otherwise(F.expr(f"nullif(trim(BOTH '{_BLANKS}' FROM `{name}`), '')"))
 
 
-def of_codes(columns: Sequence[ColumnSpec]) -> list[Column]:
-    """What the columns need of NDCs, under names of its own: worked out once, in a select between tidied and typed.
+def digits_of_codes(columns: Sequence[ColumnSpec]) -> list[Column]:
+    """The NDCs that the columns need, under names of their own: worked out once, in a select between tidied and typed.
 
     To an engine each mention of an expression may be new work, and these are the longest ones.
     """
-    digits = [column.code_column or column.name for column in columns if column.type == "ndc11" and not column.derived]
-    digits += [column.source or "" for column in columns if column.derived == "ndc11"]
+    return [ndc.ndc11(F.col(code)).alias(_DIGITS_OF + code) for code in _with_digits(columns)]
+
+
+def kinds_of_codes(columns: Sequence[ColumnSpec]) -> list[Column]:
+    """The code types that the columns need, in a select of their own behind that: a code with digits is an NDC."""
     kinds = [column.code_column for column in columns if column.code_column]
     kinds += [column.source or "" for column in columns if column.derived == "code_type"]
-    return [
-        *[ndc.ndc11(F.col(code)).alias(_DIGITS_OF + code) for code in dict.fromkeys(digits)],
-        *[ndc.code_type(F.col(code)).alias(_KIND_OF + code) for code in dict.fromkeys(kinds)],
-    ]
+    return [_kind(code, code in _with_digits(columns)).alias(_KIND_OF + code) for code in dict.fromkeys(kinds)]
+
+
+def _kind(code: str, has_digits: bool) -> Column:
+    kind = ndc.code_type(F.col(code))
+    return F.when(F.col(_DIGITS_OF + code).isNotNull(), "NDC").otherwise(kind) if has_digits else kind
+
+
+def _with_digits(columns: Sequence[ColumnSpec]) -> list[str]:
+    digits = [column.code_column or column.name for column in columns if column.type == "ndc11" and not column.derived]
+    digits += [column.source or "" for column in columns if column.derived == "ndc11"]
+    return list(dict.fromkeys(digits))
 
 
 def date(text: Column, spec: DateSpec) -> Column:

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pharmaetl.spark import rules
-from pharmaetl.spark.columns import FIELD_SEPARATOR, NULL_MARKER, TYPED, of_codes, record_hash, tidy, typed, unreadable
+from pharmaetl.spark.columns import (
+    FIELD_SEPARATOR,
+    NULL_MARKER,
+    TYPED,
+    digits_of_codes,
+    kinds_of_codes,
+    record_hash,
+    tidy,
+    typed,
+    unreadable,
+)
 from pharmaetl.spark.dialect import F, Window
 from pharmaetl.spark.spec import TableSpec
 
@@ -61,7 +71,8 @@ def judged(bronze_rows: DataFrame, table: TableSpec) -> DataFrame:
     # tidied in a select of its own, so that what is computed from a value doesn't tidy it anew at each mention
     tidied = bronze_rows.select(*[tidy(name).alias(name) for name in names], F.col(LINE), *served)
     # … and so on: what several expressions need is a column of the select before
-    known = tidied.select("*", *of_codes(table.columns))
+    digits = tidied.select("*", *digits_of_codes(table.columns))
+    known = digits.select("*", *kinds_of_codes(table.columns))
     read = known.select("*", *[typed(column).alias(TYPED + column.name) for column in table.columns])
     whys = [(column.name, unreadable(column)) for column in table.columns]
     explained = read.select(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WHOLE_FILE_ROWS = 200_000
 """Tables up to this size are written as one file (Sail writes two where exact duplicates were taken out)."""
 
-KEPT_ROWS = 1_000_000
+KEPT_ROWS = 4_000_000
 """Tables up to this size are kept in memory between two passes, by an engine that can, instead of in a file."""
 
 
@@ -105,6 +105,7 @@ def silver(session: SparkSession, job: SilverJob) -> dict[str, Any]:
     kept = job.rows - refused - duplicates
     _write(published, job.silver_path, kept)
     schema = {field.name: field.dataType.simpleString() for field in published.schema.fields}
+    _forget(session, "judged", "doubled")
     counts = _measured(session, job, kept)
     return {**counts, "rows_refused": refused, "rows_duplicate": duplicates, "findings": findings, "schema": schema}
 
@@ -190,6 +191,13 @@ def _kept(session: SparkSession, name: str, rows: DataFrame) -> DataFrame:
     keep = getattr(session, "keep", None)
     kept: DataFrame = keep(name, rows) if keep is not None else rows
     return kept
+
+
+def _forget(session: SparkSession, *names: str) -> None:
+    """Free what was kept."""
+    forget = getattr(session, "forget", None)
+    if forget is not None:
+        forget(*names)
 
 
 def _accepted(job: SilverJob, judged: DataFrame, refused: int) -> tuple[DataFrame, SilverJob]:

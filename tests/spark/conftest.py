@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -30,9 +31,9 @@ ARROW_TYPES = {
 class FilledSession(Session):
     """DuckDB's session, with rows that a test makes up."""
 
-    def __init__(self, scratch: Path) -> None:
-        super().__init__(scratch)
-        self.scratch, self.frames = scratch, 0
+    def __init__(self, db: duckdb.DuckDBPyConnection) -> None:
+        super().__init__(db)
+        self.scratch, self.frames = Path(), 0
         # the oracle's rules have it; DuckDB is never asked to run a dataset whose rules call functions
         self._db.execute("CREATE MACRO startswith(text, beginning) AS starts_with(text, beginning)")
 
@@ -51,7 +52,9 @@ class FilledSession(Session):
 def spark(engine_name: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     scratch = tmp_path_factory.mktemp("engine")
     if engine_name == "duckdb":
-        session = cast("SparkSession", FilledSession(scratch))
+        filled = FilledSession.start(scratch)
+        filled.scratch = scratch
+        session = cast("SparkSession", filled)
         dialect.speak(session)
         yield session
         session.stop()

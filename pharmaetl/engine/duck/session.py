@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pharmaetl.engine.duck.column import duckdb_type, literal, quoted
 from pharmaetl.engine.duck.frame import DataFrame
@@ -25,7 +25,7 @@ class Session:
         self._db = db
 
     @classmethod
-    def start(cls, scratch: Path) -> Session:
+    def start(cls, scratch: Path) -> Self:
         """A new database, which spills to a folder."""
         import duckdb
 
@@ -51,6 +51,11 @@ class Session:
         table = quoted(name)
         self._db.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {frame.sql}")
         return DataFrame(self._db, f"SELECT * FROM {table}")
+
+    def forget(self, *names: str) -> None:
+        """Free what was kept under these names."""
+        for name in names:
+            self._db.execute(f"DROP TABLE IF EXISTS {quoted(name)}")
 
     def stop(self) -> None:
         """Close the database."""
