@@ -9,8 +9,9 @@ import pytest
 from goods import CODE, LABELS, PACKAGES, PRODUCTS, TOTALS, Goods, check_of
 
 from pharmaetl import api
-from pharmaetl.errors import ConfigError, EngineError, GateError
+from pharmaetl.errors import ConfigError, EngineError, GateError, LocalIOError
 from pharmaetl.local import gold as gold_step
+from pharmaetl.local.exchange import Here
 from pharmaetl.run_options import EngineName, RunOptions
 
 pytestmark = pytest.mark.engine
@@ -232,3 +233,19 @@ def test_a_run_that_died_between_its_gold_tables_is_resumed_from_the_first_one(
     listed = sorted(file.path for table in goods.current.gold for file in table.files)
     assert goods.gold_files() == listed
     assert api.verify(goods.place, "goods") == ()
+
+
+def test_gold_whose_file_did_not_arrive_in_the_lake_is_not_published(
+    goods: Goods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goods.run()
+    before, real = goods.current, Here.take_in
+
+    def take_in(here: Here, name: str, folder: str) -> None:
+        if name != "gold/totals":
+            real(here, name, folder)
+
+    monkeypatch.setattr(Here, "take_in", take_in)
+    with pytest.raises(LocalIOError, match=r"^gold/totals/.* holds 0 rows where 2 were written"):
+        goods.run(["z9,A", "z8,B"])
+    assert goods.current == before
