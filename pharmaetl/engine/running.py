@@ -150,6 +150,8 @@ class Engine:
         """Stop the session and the engine's process. A JVM ends with this process, and then writes its archive."""
         if self._session is not None:
             self._session.stop()
+            if self._server is not None:
+                sail.let_go(self._session)
             self._session = None
         if self._server is not None:
             sail.end(self._server)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from typing import IO
+from typing import IO, Any
 
 from pharmaetl import secret
 from pharmaetl.errors import EngineUnavailableError
@@ -49,6 +49,15 @@ def _first_line(stream: IO[str], seconds: float) -> str:
     reader.start()
     reader.join(seconds)
     return lines[0].strip() if lines else ""
+
+
+def let_go(session: Any) -> None:
+    """Nothing is left to do for a stopped session when Python collects it.
+
+    Spark Connect's would close once more, for all sessions, and from whichever thread collects it: inside a lock's
+    wait that thread may hold up the very one that has the lock, a new session's, and both wait for ever.
+    """
+    session.client.close = lambda: None
 
 
 def end(server: subprocess.Popen[str]) -> None:

@@ -75,6 +75,10 @@ def _with_digits(columns: Sequence[ColumnSpec]) -> list[str]:
 
 def date(text: Column, spec: DateSpec) -> Column:
     """A date from text of one pattern; null for 30 February, 00000000 and whatever doesn't fit the pattern."""
+    compact_date = getattr(F, "compact_date", None) if spec.compact else None
+    if compact_date is not None:
+        read: Column = compact_date(text)
+        return read
     if spec.compact:
         year, month, day = F.substring(text, 1, 4), F.substring(text, 5, 2), F.substring(text, 7, 2)
     else:

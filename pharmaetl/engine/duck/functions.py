@@ -123,6 +123,18 @@ def struct(*names: str) -> Column:
     return Column(f"struct_pack({fields})")
 
 
+def compact_date(text: Column | str) -> Column:
+    """A date from year, month and day in eight digits; null for anything else.
+
+    PySpark has none of this name: it is half the work of rebuilding the text and casting that.
+    """
+    sql = column_of(text).sql
+    read = f"CAST(try_strptime({sql}, '%Y%m%d') AS DATE)"
+    # strptime passes over a blank at the end, and knows a year 0 and `infinity`
+    is_possible = f"strlen({sql}) = 8 AND {sql} BETWEEN '0001' AND '9999~' AND NOT suffix({sql}, ' ')"
+    return Column(f"CASE WHEN {is_possible} THEN {read} END")
+
+
 def sha2(text: Column | str, bits: int) -> Column:
     """SHA-256 of the UTF-8 text, in hexadecimal digits."""
     if bits != 256:
