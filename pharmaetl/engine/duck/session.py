@@ -34,7 +34,7 @@ class Session:
             "temp_directory": str(scratch / "duckdb"),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            # a tenth of a run's time went into the source's order; bronze says each row's line, and no engine promises one
+            # a tenth of a run's time went into keeping the source's order; bronze says each row's line
             "preserve_insertion_order": "false",
         }
         return cls(duckdb.connect(":memory:", config=dict(settings)))
