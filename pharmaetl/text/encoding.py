@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Iterable
+from functools import lru_cache
+from graphlib import CycleError, TopologicalSorter
 
 UTF8_BOM = codecs.BOM_UTF8
-_UTF16_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
-_UNDECODED = re.compile("[\udc80-\udcff]")
+ASCII = bytes(range(0x80))
+_UNDEFINED = "\ufffd".encode()
+_SPARSE, _FEW = 100, 12
+"""Bytes per byte beyond ASCII, and different ones of those, up to which replacing each is faster than decoding all."""
 
 
 class UndecodableError(ValueError):
@@ -31,47 +33,11 @@ class UndecodableError(ValueError):
         return line
 
 
-def candidates(head: bytes, configured: str | None) -> tuple[str, ...]:
-    """The encodings to try, in order, for a text that begins with `head`.
-
-    A byte order mark counts for more than the configured encoding. Nothing configured: UTF-8, and where the bytes
-    aren't valid, Windows-1252.
-    """
-    if head.startswith(_UTF16_BOMS):
-        return ("utf-16",)
-    if configured is None:
-        return ("utf-8", "cp1252")
-    if head.startswith(UTF8_BOM) and configured != "utf-8":
-        return ("utf-8", configured)
-    return (configured,)
-
-
-def is_damaged_utf8(chunks: Iterable[bytes]) -> bool:
-    """Was a text that isn't valid UTF-8 written as UTF-8 all the same, and damaged in places?
-
-    It begins with UTF-8's byte order mark, or holds at least as many characters in UTF-8 as bytes that are none. Text
-    in Windows-1252 has hardly any of the former: two letters such as \u00c3\u00a9 don't stand side by side there.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    sound = damaged = 0
-    for place, data in enumerate(chunks):
-        if place == 0 and data.startswith(UTF8_BOM):
-            return True
-        if not data.isascii() or decoder.getstate()[0]:
-            text = decoder.decode(data)
-            undecoded = len(_UNDECODED.findall(text))
-            sound, damaged = sound + len(_BEYOND_ASCII.findall(text)) - undecoded, damaged + undecoded
-    return sound > 0 and sound >= damaged + len(decoder.getstate()[0])
-
-
-def recoder(encoding: str, *, damaged: bool = False) -> Recoder:
-    """A recoder for one text. A damaged text keeps the bytes that mean nothing, for the splitter to refuse their rows.
-
-    Damage is known of UTF-8 only.
-    """
-    if encoding != "utf-8":
+def recoder(encoding: str) -> Recoder:
+    """A recoder for one text."""
+    if encoding == "utf-16":
         return Recoder(encoding)
-    return _DamagedUtf8(encoding) if damaged else _Utf8(encoding)
+    return _Utf8(encoding) if encoding == "utf-8" else _SingleByte(encoding)
 
 
 class Recoder:
@@ -82,18 +48,19 @@ class Recoder:
 
     def __init__(self, encoding: str) -> None:
         self.encoding = encoding
-        strict = encoding in {"utf-8", "utf-16"}
-        self._decoder = codecs.getincrementaldecoder(encoding)("strict" if strict else "replace")
-        self._single_byte = not strict
+        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
         self._fed = 0
+        self.marked = False
+        """Did the text begin with UTF-8's byte order mark?"""
         self.replacements = 0
         """Bytes that the encoding leaves undefined, U+FFFD in the text."""
 
     def feed(self, data: bytes) -> bytes:
         """The next chunk."""
         text = data.removeprefix(UTF8_BOM) if self._fed == 0 else data
+        self.marked = self.marked or len(text) < len(data)
         self._fed += len(data) - len(text)
-        recoded = self._recoded(text)
+        recoded = self.recoded(text)
         self._fed += len(text)
         return recoded
 
@@ -101,25 +68,23 @@ class Recoder:
         """What was held back."""
         return self._decoded(b"", final=True).encode("utf-8")
 
-    def _recoded(self, data: bytes) -> bytes:
-        return data if self._single_byte and data.isascii() else self._decoded(data).encode("utf-8")
+    def recoded(self, data: bytes) -> bytes:
+        """A chunk without a byte order mark, or from further on, where such bytes are none."""
+        return self._decoded(data).encode("utf-8")
 
     def _decoded(self, data: bytes, *, final: bool = False) -> str:
         pending = len(self._decoder.getstate()[0])
         try:
-            text = self._decoder.decode(data, final)
+            return self._decoder.decode(data, final)
         except UnicodeDecodeError as error:
             found = error.object[error.start : error.end]
             raise UndecodableError(self.encoding, self._fed - pending + error.start, found) from None
-        if self._single_byte:
-            self.replacements += text.count("\ufffd")
-        return text
 
 
 class _Utf8(Recoder):
     """Checks the bytes and passes them on as they are."""
 
-    def _recoded(self, data: bytes) -> bytes:
+    def recoded(self, data: bytes) -> bytes:
         if self._decoder.getstate()[0] or not data.isascii():
             self._decoded(data)
         return data
@@ -129,8 +94,47 @@ class _Utf8(Recoder):
         return b""
 
 
-class _DamagedUtf8(Recoder):
-    """Passes the bytes on without a look at them."""
+class _SingleByte(Recoder):
+    """Writes each byte beyond ASCII as the encoding's character in UTF-8, U+FFFD where there is none."""
 
-    def _recoded(self, data: bytes) -> bytes:
+    def recoded(self, data: bytes) -> bytes:
+        if data.isascii():
+            return data
+        beyond = data.translate(None, ASCII)
+        replacing = _replacing(self.encoding, frozenset(beyond)) if len(beyond) * _SPARSE < len(data) else None
+        if replacing is None:
+            text = data.decode(self.encoding, "replace")
+            self.replacements += text.count("\ufffd")
+            return text.encode()
+        for byte, character in replacing:
+            if character == _UNDEFINED:
+                self.replacements += beyond.count(byte)
+            data = data.replace(byte, character)
+        return data
+
+
+@lru_cache
+def _replacing(encoding: str, present: frozenset[int]) -> tuple[tuple[bytes, bytes], ...] | None:
+    """Bytes with their characters, to be replaced one after the other; None where that is no faster than decoding.
+
+    Replacing one byte is a search at the speed of memory. What a character's UTF-8 is made of has to be gone from the
+    text before that character is written: where there is no such order, None too.
+    """
+    if len(present) > _FEW:
+        return None
+    characters = {byte: bytes([byte]).decode(encoding, "replace").encode() for byte in present}
+    order = TopologicalSorter({byte: present.intersection(characters[byte]) - {byte} for byte in present})
+    try:
+        return tuple((bytes([byte]), characters[byte]) for byte in order.static_order())
+    except CycleError:
+        return None
+
+
+class DamagedUtf8(Recoder):
+    """Passes the bytes on without a look: those that mean nothing stay, for the splitter to refuse their rows."""
+
+    def __init__(self) -> None:
+        super().__init__("utf-8")
+
+    def recoded(self, data: bytes) -> bytes:
         return data

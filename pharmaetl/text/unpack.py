@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,10 +18,11 @@ from typing import BinaryIO
 from pharmaetl.download.transfer import Progress
 from pharmaetl.errors import LocalIOError, SourceFormatError
 from pharmaetl.text import ziparchive
-from pharmaetl.text.encoding import UTF8_BOM, Recoder, UndecodableError, candidates, is_damaged_utf8, recoder
+from pharmaetl.text.encoding import UTF8_BOM, Recoder, UndecodableError
 from pharmaetl.text.inflate import GZIP, Chunk, StreamError, gzip_name, gzipped, stored
 from pharmaetl.text.served import Served
 from pharmaetl.text.sniff import HEAD_BYTES, not_data
+from pharmaetl.text.undeclared import readings
 
 _MIB = 1024 * 1024
 _NOISE = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$|\._|Thumbs\.db$)")
@@ -151,18 +152,14 @@ def unpack(
     """
     names = dict.fromkeys((found.source or path.name, found.name))
     with _named(": ".join(names)), _whole_or_not_at_all(target), path.open("rb") as file:
-        tries = candidates(next(_chunks(file, found, limits), b""), encoding)
-        for name in tries[:-1]:
-            with suppress(UndecodableError):
-                return _written(_chunks(file, found, limits), found, target, recoder(name), progress)
-        if encoding is None and "utf-8" in tries and is_damaged_utf8(_chunks(file, found, limits)):
-            return _written(_chunks(file, found, limits), found, target, recoder("utf-8", damaged=True), progress)
-        try:
-            return _written(_chunks(file, found, limits), found, target, recoder(tries[-1]), progress)
-        except UndecodableError as error:
-            line = error.line_in(_chunks(file, found, limits))
-            hint = "name the file's `encoding` in the table's config, or leave it out: UTF-8, else Windows-1252"
-            raise SourceFormatError(f"{': '.join(names)}: line {line}: {error}", hint=hint) from error
+        for text in readings(next(_chunks(file, found, limits), b""), encoding):
+            try:
+                return _written(_chunks(file, found, limits), found, target, text, progress)
+            except UndecodableError as error:
+                last = error
+        line = last.line_in(_chunks(file, found, limits))
+        hint = "name the file's `encoding` in the table's config, or leave it out: UTF-8, else Windows-1252"
+        raise SourceFormatError(f"{': '.join(names)}: line {line}: {last}", hint=hint) from last
 
 
 @contextmanager
