@@ -30,6 +30,11 @@ _MODULES = ("pyspark", "py4j", "grpc", "duckdb", "_duckdb")
 """Where engines' exceptions come from."""
 _INTERRUPTED = "Query interrupted"
 """What DuckDB makes of the KeyboardInterrupt that a signal has raised inside a query."""
+_NO_ROOM = "Failed to allocate additional"
+"""How Sail says that its pool is full of what it can't write to disk."""
+_SPILLS = (
+    "--engine spark spills more to disk, where Java is installed; --master and --target aws run it on more machines"
+)
 _NOT_THERE = ("FileNotFoundException", "PATH_NOT_FOUND", "does not exist")
 
 
@@ -117,8 +122,7 @@ class Engine:
             cause = f"killed by signal {-status}, most likely out of memory" if status < 0 else f"exit status {status}"
             return EngineError(
                 f"the embedded engine died ({cause})",
-                hint="--engine spark spills more to disk, where Java is installed; --master and --target aws run it"
-                " on more machines",
+                hint=_SPILLS,
             )
         if type(error).__name__ == "OutOfMemoryException":
             reason = text.splitlines()[0].removeprefix("Out of Memory Error: ")
@@ -128,6 +132,8 @@ class Engine:
             )
         first = _said(text) or type(error).__name__
         hint = "run again with -v for the whole message"
+        if _NO_ROOM in text:
+            hint = f"the smaller side of a join must fit into {sail.MEMORY_BYTES >> 20} MiB; {_SPILLS}"
         if not jvm.is_local(self.choice.master) and any(words in text for words in _NOT_THERE):
             hint = "every worker must see the lake under the same path, on a file system that they share, or on S3"
         return EngineError(f"engine {self.choice.name}: {first[:300]}", hint=hint)

@@ -10,7 +10,8 @@ from typing import IO, Any
 from pharmaetl import secret
 from pharmaetl.errors import EngineUnavailableError
 
-MEMORY_BYTES = 2 * 1024**3
+MEMORY_BYTES = 1024**3
+"""Of what sorts, groups and joins hold. Sorts and groups write to disk what doesn't fit; joins can't, and fail."""
 _START_SECONDS = 60
 
 
@@ -19,6 +20,8 @@ def start() -> subprocess.Popen[str]:
     settings = {
         "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
         "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(MEMORY_BYTES),
+        # what is freed goes back to the system at once, not when its allocator gets round to it
+        "MIMALLOC_PURGE_DELAY": "0",
         "RUST_LOG": "error",
     }
     return subprocess.Popen(

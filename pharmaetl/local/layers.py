@@ -118,7 +118,7 @@ def _silver_table(run: Run, part: Part) -> None:
     job = jobs.SilverJob(
         bronze_path=exchange.readable(bronze_dir(run, part)),
         silver_path=exchange.target(f"{below}/silver"),
-        judged_path=exchange.target(f"{below}/judged"),
+        kept_path=exchange.target(f"{below}/kept"),
         quarantine_path=exchange.target(f"{below}/quarantine"),
         run_id=run.run_id,
         rows=part.rows_bronze,

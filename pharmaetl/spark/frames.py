@@ -193,17 +193,19 @@ def twins(rows: DataFrame) -> DataFrame:
     return rows.groupBy(_TWIN).agg(F.count("*").alias("copies")).where("copies > 1").select(_TWIN)
 
 
-def numbered_twins(rows: DataFrame, doubled: DataFrame) -> DataFrame:
-    """The rows whose hash others have too, with `meta_copy`: 1 for the first of equal rows by source line, then 2, …"""
+def repetitions(rows: DataFrame, doubled: DataFrame) -> DataFrame:
+    """The source lines of rows that stand further up already: of equal rows, all but the first.
+
+    `doubled`: what `twins` gives, worked out, so that an engine knows that it is the small side of the join.
+    """
     order = Window.partitionBy(RECORD_HASH).orderBy(LINE)
-    suspects = rows.join(F.broadcast(doubled), _TWIN, "left_semi")
-    return suspects.withColumn("meta_copy", F.row_number().over(order))
+    suspects = rows.select(_TWIN, RECORD_HASH, LINE).join(doubled, _TWIN, "left_semi")
+    return suspects.withColumn("meta_copy", F.row_number().over(order)).where("meta_copy > 1").select(LINE)
 
 
-def distinct_rows(rows: DataFrame, doubled: DataFrame) -> DataFrame:
-    """One of each: rows without a twin as they are, of equal rows the first by source line."""
-    single = rows.join(F.broadcast(doubled), _TWIN, "left_anti")
-    return single.unionByName(numbered_twins(rows, doubled).where("meta_copy = 1").drop("meta_copy"))
+def without(rows: DataFrame, lines: DataFrame) -> DataFrame:
+    """The rows that stand on none of these source lines. `lines`: worked out, as for `repetitions`."""
+    return rows.join(lines, LINE, "left_anti")
 
 
 def with_record_hash(rows: DataFrame, names: tuple[str, ...]) -> DataFrame:

@@ -116,7 +116,7 @@ def _silver(spark: SparkSession, document: dict[str, Any], given: dict[str, str]
         job = jobs.SilverJob(
             bronze_path=f"{given['bronze_path']}/{table['name']}",
             silver_path=f"{place}/silver",
-            judged_path=f"{place}/judged",
+            kept_path=f"{place}/kept",
             quarantine_path=f"{place}/quarantine",
             run_id=given["run_id"],
             rows=table["rows"],

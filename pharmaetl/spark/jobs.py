@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 WHOLE_FILE_ROWS = 200_000
-"""Tables up to this size are written as one file (Sail writes two where exact duplicates were taken out)."""
+"""Tables up to this size are written as one file (Sail writes up to four where exact duplicates were taken out)."""
 
 KEPT_ROWS = 4_000_000
 """Tables up to this size are kept in memory between two passes, by an engine that can, instead of in a file."""
@@ -44,8 +44,8 @@ class SilverJob:
 
     bronze_path: str
     silver_path: str
-    judged_path: str
-    """Where the typed rows are kept until silver is written."""
+    kept_path: str
+    """Where typed rows, and what is found out about them, are kept until silver is written."""
     quarantine_path: str
     run_id: str
     rows: int
@@ -96,16 +96,17 @@ def silver(session: SparkSession, job: SilverJob) -> dict[str, Any]:
     rows, job = _accepted(job, judged, refused)
     table = job.table
     rows = frames.with_twins(rows)
-    doubled = _kept(session, "doubled", frames.twins(rows))
+    doubled = _kept(session, job, "doubled", frames.twins(rows))
     duplicates = 0
     if doubled.limit(1).collect():
-        duplicates = int(frames.numbered_twins(rows, doubled).where("meta_copy > 1").count())
-        rows = frames.distinct_rows(rows, doubled)
+        repeated = _kept(session, job, "repeated", frames.repetitions(rows, doubled))
+        duplicates = int(repeated.count())
+        rows = frames.without(rows, repeated) if duplicates else rows
     published = frames.silver(rows, table.names, job.run_id)
     kept = job.rows - refused - duplicates
     _write(published, job.silver_path, kept)
     schema = {field.name: field.dataType.simpleString() for field in published.schema.fields}
-    _forget(session, "judged", "doubled")
+    _forget(session, "judged", "doubled", "repeated")
     counts = _measured(session, job, kept)
     return {**counts, "rows_refused": refused, "rows_duplicate": duplicates, "findings": findings, "schema": schema}
 
@@ -178,19 +179,18 @@ def _judged(session: SparkSession, job: SilverJob, bronze_rows: DataFrame) -> Da
     judged = frames.judged(bronze_rows, job.table)
     if job.transforms_path is None:
         judged = frames.with_record_hash(judged, job.table.hashed)
-    if job.rows <= KEPT_ROWS:
-        kept = _kept(session, "judged", judged)
-        if kept is not judged:
-            return kept
-    judged.write.option("compression", "snappy").parquet(job.judged_path)
-    return session.read.schema(judged.schema).parquet(job.judged_path)
+    return _kept(session, job, "judged", judged, in_memory=job.rows <= KEPT_ROWS)
 
 
-def _kept(session: SparkSession, name: str, rows: DataFrame) -> DataFrame:
-    """The rows worked out and kept in memory, by an engine that can; else the same, worked out at every use."""
-    keep = getattr(session, "keep", None)
-    kept: DataFrame = keep(name, rows) if keep is not None else rows
-    return kept
+def _kept(session: SparkSession, job: SilverJob, name: str, rows: DataFrame, *, in_memory: bool = True) -> DataFrame:
+    """The rows worked out once: in memory, by an engine that can, else in a file, of which engines know the size."""
+    keep = getattr(session, "keep", None) if in_memory else None
+    if keep is not None:
+        kept: DataFrame = keep(name, rows)
+        return kept
+    path = f"{job.kept_path}/{name}"
+    rows.write.option("compression", "snappy").parquet(path)
+    return session.read.schema(rows.schema).parquet(path)
 
 
 def _forget(session: SparkSession, *names: str) -> None:

@@ -197,6 +197,10 @@ def gold_ndc_rxcui(tables: Mapping[str, DataFrame], _as_of: date, released: date
         _first("suppress", "N"), _first("sab", "RXNORM"), F.col("is_prescribable").desc_nulls_last(), _rank(),
         F.length("rxcui"), "rxcui",
     )  # fmt: skip
+    rows = rows.withColumn("is_primary", F.row_number().over(primary) == 1)
+    # in this order all rows of an NDC are equal, so that each is counted with all. Sail keeps every row of the table in
+    # memory for a window without an order
+    all_of_it = Window.partitionBy("ndc11").orderBy("ndc11")
     return rows.select(
         "ndc11",
         "rxcui",
@@ -206,8 +210,8 @@ def gold_ndc_rxcui(tables: Mapping[str, DataFrame], _as_of: date, released: date
         "suppress",
         "is_prescribable",
         F.lit(released.isoformat() if released else None).cast("date").alias("rxnorm_release"),
-        F.count("rxcui").over(Window.partitionBy("ndc11")).alias("candidate_count"),
-        (F.row_number().over(primary) == 1).alias("is_primary"),
+        F.count("rxcui").over(all_of_it).alias("candidate_count"),
+        "is_primary",
     )
 
 
