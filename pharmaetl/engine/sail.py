@@ -20,6 +20,8 @@ def start() -> subprocess.Popen[str]:
     settings = {
         "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
         "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(MEMORY_BYTES),
+        # half the usual number: a write holds four groups of rows until they are full
+        "SAIL_PARQUET__MAX_ROW_GROUP_SIZE": "500000",
         # what is freed goes back to the system at once, not when its allocator gets round to it
         "MIMALLOC_PURGE_DELAY": "0",
         "RUST_LOG": "error",
