@@ -45,7 +45,7 @@ def run_jobs(
         str(folder / "records"), str(folder / "bronze"), "R1", names, len(rows), "f00", "nsde.csv", True
     )
     jobs.bronze(spark, bronze)
-    paths = [str(folder / name) for name in ("bronze", "silver", "problems", "quarantine")]
+    paths = [str(folder / name) for name in ("bronze", "silver", "kept", "quarantine")]
     silver = jobs.SilverJob(
         *paths, "R1", len(rows), "f00", "nsde.csv", spec, str(folder / "rejects") if rejects else None, transforms
     )
@@ -223,7 +223,7 @@ def test_the_typed_rows_get_their_hash_at_once_where_no_function_may_change_them
         (tmp_path / name).mkdir()
         run_jobs(spark, tmp_path / name, rows, transforms=transforms)
 
-    assert ("record_hash" in pq.read_table(tmp_path / "own" / "problems").column_names) is hashed_early
+    assert ("record_hash" in pq.read_table(tmp_path / "own" / "kept" / "judged").column_names) is hashed_early
     assert sorted(rows_of(tmp_path / "own", "silver", "record_hash")) == sorted(
         rows_of(tmp_path / "plain", "silver", "record_hash")
     )
@@ -251,6 +251,6 @@ def test_a_list_is_cut_at_its_separator(
     jobs.bronze(
         spark, jobs.BronzeJob(str(tmp_path / "records"), str(tmp_path / "bronze"), "R1", ("text",), 1, "f00", "l.csv")
     )
-    paths = [str(tmp_path / name) for name in ("bronze", "silver", "problems", "quarantine")]
+    paths = [str(tmp_path / name) for name in ("bronze", "silver", "kept", "quarantine")]
     jobs.silver(spark, jobs.SilverJob(*paths, "R1", 1, "f00", "l.csv", spec))
     assert rows_of(tmp_path, "silver", "parts") == [(values,)]

@@ -179,3 +179,12 @@ def test_of_an_engine_s_message_the_line_is_shown_that_says_what_happened(tmp_pa
         raise PySparkException(text)
 
     assert raised.value.reason == f"engine spark: {said}"
+
+
+def test_a_join_that_does_not_fit_into_sail_s_pool_is_told_with_what_else_to_use(tmp_path: Path) -> None:
+    text = "Failed to allocate additional 2.5 MB for HashJoinInput[1] with 1032.1 MB already allocated"
+    with pytest.raises(EngineError) as raised, engine.Engine(Choice("sail", "asked for"), tmp_path).speaking():
+        raise PySparkException(text)
+
+    assert raised.value.reason == f"engine sail: {text}"
+    assert "smaller side of a join must fit into 1024 MiB; --engine spark" in (raised.value.hint or "")
