@@ -21,8 +21,8 @@ CONFIG = Path("config", "dataset.json")
 TRANSFORMS = "transforms.py"
 _PACKAGE = Path(__file__).parent
 DATA_CODE = (
-    "text/undeclared", "text/unpack", "text/ziparchive", "text/inflate", "text/sniff", "text/encoding", "text/delimited", "text/blocks",
-    "text/records", "text/lines", "text/header", "text/served", "config/jobspec", "config/dates",
+    "text/unpack", "text/ziparchive", "text/inflate", "text/sniff", "text/encoding", "text/delimited", "text/blocks",
+    "text/records", "text/lines", "text/header", "text/served", "text/undeclared", "config/jobspec", "config/dates",
     "engine/duck/column", "engine/duck/frame", "engine/duck/functions", "engine/duck/session", "engine/duck/window",
 )  # fmt: skip
 """Modules beside `pharmaetl.spark` whose change may change the data, so that a dataset is made anew."""
