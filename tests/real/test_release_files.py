@@ -161,19 +161,22 @@ def test_every_rrf_value_is_the_source_s(published: Published, table: str, first
 def test_rows_of_a_full_edition_are_read_from_its_own_folder(
     shared_data: Path, engine_name: EngineName, tmp_path: Path
 ) -> None:
-    native = zipfile.ZipFile(shared_data / "rxnorm_native_rows.zip")
-    prescribable = zipfile.ZipFile(shared_data / "RxNorm_full_prescribe_10062025.zip")
-    members = {name: native.read(f"{name}.RRF") for name in ("RXNSTY", "RXNCUI", "RXNSAB")}
-    members |= {"RXNCONSO": native.read("RXNCONSO_2022-12-05.RRF")}
-    members |= {name: prescribable.read(f"rrf/{name}.RRF") for name in ("RXNREL", "RXNSAT")}
+    engine = fit_for("rxnorm", engine_name)
     source = tmp_path / "RxNorm_full_12052022.zip"
-    with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        zipfile.ZipFile(shared_data / "rxnorm_native_rows.zip") as native,
+        zipfile.ZipFile(shared_data / "RxNorm_full_prescribe_10062025.zip") as prescribable,
+        zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        members = {name: native.read(f"{name}.RRF") for name in ("RXNSTY", "RXNCUI", "RXNSAB")}
+        members |= {"RXNCONSO": native.read("RXNCONSO_2022-12-05.RRF")}
+        members |= {name: prescribable.read(f"rrf/{name}.RRF") for name in ("RXNREL", "RXNSAT")}
         for name, data in members.items():
             archive.writestr(f"rrf/{name}.RRF", data)
         archive.writestr("prescribe/rrf/RXNCONSO.RRF", prescribable.read("rrf/RXNCONSO.RRF"))
         archive.writestr("Readme_Full_12052022.txt", "")
     place = Place(str(tmp_path / "lake"), str(Path(__file__).parents[2] / "datasets"))
-    record = api.run(place, "rxnorm", RunOptions(source=str(source), engine=fit_for("rxnorm", engine_name)))
+    record = api.run(place, "rxnorm", RunOptions(source=str(source), engine=engine))
     counted = {name.lower(): len([line for line in data.splitlines() if line]) for name, data in members.items()}
     assert {table.name: table.rows_read for table in record.tables} == counted
     assert record.source.release_date == "2022-12-05"
