@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -128,3 +129,14 @@ def test_a_cluster_s_driver_has_no_archive(started: Started, tmp_path: Path, mon
     monkeypatch.setattr(class_archive, "options", lambda home, jars: ("-XX:SharedArchiveFile=x",))
     start(started, tmp_path, MB, master=CLUSTER)
     assert "SharedArchiveFile" not in started.options
+
+
+def test_the_jvm_s_allocator_has_few_arenas_unless_told_otherwise(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    start(started, tmp_path, MB)
+    assert os.environ["MALLOC_ARENA_MAX"] == "2"
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "8")
+    start(started, tmp_path, MB)
+    assert os.environ["MALLOC_ARENA_MAX"] == "8"
