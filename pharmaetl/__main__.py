@@ -20,7 +20,7 @@ def program() -> NoReturn:
     # CPython notes a KeyboardInterrupt that passes through the execution of a text (dataclasses are made that way, so
     # an import may be where Ctrl-C strikes), and at the end of `-m` kills itself with SIGINT although it was caught;
     # the next execution of a text makes it forget
-    exec("")  # noqa: S102
+    exec("")  # noqa: S102  (a constant, and an empty one)
     gc.freeze()  # … and at the end nothing is worth a last look
     sys.exit(code)
 

@@ -145,7 +145,7 @@ class Engine:
         with self.speaking():
             context: Any = self.session.sparkContext
         if context._jsc.hadoopConfiguration().getClassByNameOrNull(_S3A) is None:  # noqa: SLF001  (no public way)
-            version = context._jvm.org.apache.hadoop.util.VersionInfo.getVersion()  # noqa: SLF001
+            version = context._jvm.org.apache.hadoop.util.VersionInfo.getVersion()  # noqa: SLF001  (no public way)
             raise EngineUnavailableError(
                 "this Spark has no s3a file system, so the cluster can't reach a lake on S3",
                 hint=f"set SPARK_HOME to a distribution with hadoop-aws {version}, or export "
