@@ -16,6 +16,7 @@ from pharmaetl.lake.documents import TableResult
 from pharmaetl.lake.local_storage import LocalStorage
 from pharmaetl.local import contract as local_contract
 from pharmaetl.local import quality as local_quality
+from pharmaetl.local.ahead import Records
 from pharmaetl.local.exchange import exchange_of
 from pharmaetl.local.footers import rows_in
 from pharmaetl.local.state import Part, Run
@@ -58,11 +59,12 @@ def ahead_of(run: Run, table: Table, member: str, names: tuple[str, ...], folder
         return None
     target = exchange_of(run).target(f"bronze/{table.name}")
 
-    def convert(session: SparkSession, records: Path, line_breaks: bool, number: int) -> None:
+    def convert(session: SparkSession, records: Records, number: int) -> None:
         from pharmaetl.spark import jobs
 
-        job = _bronze_job(run, member, names, str(records), f"{target}.{number}")
-        jobs.bronze(session, replace(job, line_breaks=line_breaks))
+        job = _bronze_job(run, member, names, str(records.path), f"{target}.{number}")
+        job = replace(job, line_breaks=records.line_breaks, first_line=records.first_line, crlf=records.crlf)
+        jobs.bronze(session, job)
 
     return run.ahead.sink(table.name, folder, convert)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ LINE, RUN_ID, SOURCE_SHA256, SOURCE_FILE, RECORD_HASH = (
     "record_hash",
 )
 FINDINGS = "meta_findings"
-_SERVED, _WHY, _TWIN = "meta_served_", "meta_why_", "meta_twin"
+TWIN = "meta_twin"
+_SERVED, _WHY = "meta_served_", "meta_why_"
 _REFUSED = "refused"
 _FINDING = frozenset({"rule", "column", "value", "raw"})
 """Quarantine's own columns."""
@@ -185,22 +187,48 @@ def with_origin(rows: DataFrame, *, run_id: str, source_sha256: str, source_file
 
 def with_twins(rows: DataFrame) -> DataFrame:
     """A 64-bit hash of record_hash, which equal rows share. Unequal ones may, too: it says where to look."""
-    return rows.withColumn(_TWIN, F.xxhash64(RECORD_HASH))
+    return rows.withColumn(TWIN, F.xxhash64(RECORD_HASH))
 
 
 def twins(rows: DataFrame) -> DataFrame:
     """The hashes that more than one row has: a narrow aggregate, far cheaper than dropDuplicates on whole rows."""
-    return rows.groupBy(_TWIN).agg(F.count("*").alias("copies")).where("copies > 1").select(_TWIN)
+    return rows.groupBy(TWIN).agg(F.count("*").alias("copies")).where("copies > 1").select(TWIN)
 
 
-def repetitions(rows: DataFrame, doubled: DataFrame) -> DataFrame:
+def again(seen: DataFrame, rows: DataFrame) -> DataFrame:
+    """Of the hashes of rows before, those that stand among these rows too."""
+    return seen.join(rows.select(TWIN), TWIN, "left_semi").distinct()
+
+
+def hashes_of(rows: DataFrame, doubled: DataFrame) -> DataFrame:
+    """The record_hash of rows with one of these twins, each once."""
+    return rows.join(doubled, TWIN, "left_semi").select(RECORD_HASH).distinct()
+
+
+def with_hashes(rows: DataFrame, hashes: Sequence[str]) -> DataFrame:
+    """The rows with one of these record_hash."""
+    return rows.where(F.col(RECORD_HASH).isin(*hashes))
+
+
+def with_twins_of(rows: DataFrame, doubled: DataFrame) -> DataFrame:
+    """The rows with one of these twins."""
+    return with_twins(rows).join(doubled, TWIN, "left_semi")
+
+
+def repetitions(
+    rows: DataFrame, doubled: DataFrame, names: tuple[str, ...], before: DataFrame | None = None
+) -> DataFrame:
     """The source lines of rows that stand further up already: of equal rows, all but the first.
 
+    Equal are rows with the same values in the columns `names`; their hashes say no more than where to look.
     `doubled`: what `twins` gives, worked out, so that an engine knows that it is the small side of the join.
+    `before`: published rows, each of which stands before all of these.
     """
-    order = Window.partitionBy(RECORD_HASH).orderBy(LINE)
-    suspects = rows.select(_TWIN, RECORD_HASH, LINE).join(doubled, _TWIN, "left_semi")
-    return suspects.withColumn("meta_copy", F.row_number().over(order)).where("meta_copy > 1").select(LINE)
+    suspects = rows.select(TWIN, *names, LINE).join(doubled, TWIN, "left_semi").select(*names, LINE)
+    if before is not None:
+        suspects = suspects.unionByName(before.select(*names, F.lit(0).cast("bigint").alias(LINE)))
+    copies = suspects.withColumn("meta_copy", F.row_number().over(Window.partitionBy(*names).orderBy(LINE)))
+    return copies.where("meta_copy > 1").select(LINE)
 
 
 def without(rows: DataFrame, lines: DataFrame) -> DataFrame:

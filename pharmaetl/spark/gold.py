@@ -14,6 +14,7 @@ from pharmaetl.spark import dialect, frames, jobs, measures
 from pharmaetl.spark.dialect import F
 from pharmaetl.spark.refusals import AnalysisException
 from pharmaetl.spark.spec import ColumnSpec, TableSpec
+from pharmaetl.spark.transforms import load_transform
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -84,7 +85,7 @@ def gold(session: SparkSession, job: GoldJob) -> dict[str, Any]:
 def _made(session: SparkSession, job: GoldJob) -> DataFrame:
     """What the function gives, with the config's columns in their order."""
     name = f"gold_{job.name}"
-    function = jobs.load_transform(job.transforms_path, name)
+    function = load_transform(job.transforms_path, name)
     if function is None:
         raise ConfigError(f"{job.transforms_path} has no function {name}", hint=f"def {name}(tables, as_of): …")
     asker = f"{job.transforms_path}: {name}"

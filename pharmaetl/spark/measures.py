@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SAMPLE = 5
 _DIGITS = 15
-"""Of record_hash's hexadecimal digits, in each sum of the digest: as many as fit into 64 bits with a sign."""
+"""Of record_hash's hexadecimal digits, in the digest: as many as fit into 64 bits with a sign."""
 _ORDERED = frozenset({"date", "integer", "decimal"})
 """Column types of which the lowest and the highest value are worth keeping."""
 _TEXTS = frozenset({"string", "ndc11"})
@@ -23,7 +23,7 @@ _TEXTS = frozenset({"string", "ndc11"})
 
 
 def measure(silver: DataFrame, table: TableSpec) -> dict[str, Any]:
-    """Counts for every column and rule, and the content digest's sums.
+    """Counts for every column and rule, and the content digest.
 
     Keys: rows · columns.<name>.{nulls, min, max, longest}, min and max as text, of dates and numbers, longest of
     texts, in characters · rules.<index>.{scope, broken}, or {newest} · keys.<index>.{scope, distinct, groups, rows}
@@ -36,20 +36,18 @@ def measure(silver: DataFrame, table: TableSpec) -> dict[str, Any]:
         "columns": {column.name: _profile(row, i, rows) for i, column in enumerate(table.columns)},
         "rules": _by_rule(row, table),
         "keys": _by_key(silver, table),
-        "digest": digest(rows, row["sum_1"] or 0, row["sum_2"] or 0),
+        "digest": digest(rows, row["hashes"] or 0),
     }
 
 
-def digest(rows: int, sum_1: Any, sum_2: Any) -> str:
-    """Content digest of a table: row count, and sums of two parts of record_hash, so free of order and of files."""
-    return f"sum:{rows}:{int(sum_1):x}:{int(sum_2):x}"
+def digest(rows: int, hashes: Any) -> str:
+    """Content digest of a table: its rows, and the sum of the first 60 bits of each record_hash, in whatever order."""
+    return f"sum:{rows}:{int(hashes):x}"
 
 
 def _aggregates(table: TableSpec) -> list[Column]:
-    aggregates = [F.count(F.lit(1)).alias("rows")]
-    for number, begin in ((1, 1), (2, 1 + _DIGITS)):
-        part = F.conv(F.substring(RECORD_HASH, begin, _DIGITS), 16, 10)
-        aggregates.append(F.sum(part.cast("decimal(38,0)")).alias(f"sum_{number}"))
+    hashes = F.sum(F.conv(F.substring(RECORD_HASH, 1, _DIGITS), 16, 10).cast("decimal(38,0)"))
+    aggregates = [F.count(F.lit(1)).alias("rows"), hashes.alias("hashes")]
     for i, column in enumerate(table.columns):
         aggregates.append(F.count(column.name).alias(f"filled_{i}"))
         if column.type in _ORDERED:

@@ -31,7 +31,9 @@ def _whole(*alternatives: str) -> str:
     return rf"^[{_BLANKS}]*(?:{'|'.join(alternatives)})[{_BLANKS}]*\z"
 
 
-_PLAIN = rf"^(?:{'|'.join(_shape(*s, digit=_DIGIT) for s in ((5, 3, 2), (4, 4, 2), (5, 4, 1), (5, 4, 2)))})\z"
+_PLAIN_SHAPES = ((5, 3, 2), (4, 4, 2), (5, 4, 1), (5, 4, 2))
+_PLAIN = rf"^(?:{'|'.join(_shape(*lengths, digit=_DIGIT) for lengths in _PLAIN_SHAPES)})\z"
+_PLAIN_ZEROS = tuple("-".join("0" * length for length in lengths) for lengths in _PLAIN_SHAPES)
 _ELEVEN = r"^[0-9]{11}\z"
 _PACKAGES = (_shape(5, 3, 2), _shape(4, 4, 2), _shape(5, 4, 1), _shape(5, 4, 2), "0?[0-9]{11}")
 _BEHIND_LABELER = "-[0-9*]{3,4}-[0-9*]{1,2}"
@@ -59,12 +61,12 @@ _REWRITING = (
 
 def ndc11(code: Column) -> Column:
     """The 11 digits (5-4-2) of a package code; null where `reason` says why there are none."""
-    digits = (
-        F.when(code.rlike(_PLAIN), _padded(code))
-        .when(code.rlike(_ELEVEN), code)
-        .when(code.rlike(_whole(*_PACKAGES, _SHORTENED)), _rewritten(code))
+    # zeros alone are no code; comparing with the few plain texts of them costs less than looking for another digit
+    return (
+        F.when(code.rlike(_PLAIN), F.when(~code.isin(*_PLAIN_ZEROS), _padded(code)))
+        .when(code.rlike(_ELEVEN), F.when(code != "0" * 11, code))
+        .when(code.rlike(_whole(*_PACKAGES, _SHORTENED)) & code.rlike(_SIGNIFICANT), _rewritten(code))
     )
-    return F.when(code.rlike(_SIGNIFICANT), digits)
 
 
 def ndc9(code: Column) -> Column:

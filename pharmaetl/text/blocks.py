@@ -41,8 +41,33 @@ class Pattern:
         return cls(delimiter, shape.quote.encode(), shape.fields, shape.trailing, table)
 
 
-def rows_of(block: bytes, pattern: Pattern) -> list[bytes] | None:
-    """Each record's values separated by U+001F, one a line of the block.
+@dataclass(frozen=True)
+class Block:
+    """Records that were read at once, each from one line."""
+
+    text: bytes
+    """Values separated by U+001F, a line end behind each record."""
+    count: int
+    end: bytes = b"\n"
+    """LF or CRLF."""
+
+    def first(self, count: int) -> Block:
+        """No more than so many of them."""
+        if count >= self.count:
+            return self
+        return Block(b"".join(line + self.end for line in self.text.split(self.end)[:count]), count, self.end)
+
+    def numbered(self, first: int) -> bytes:
+        """Each record behind its line number: `first` for the first, one more for each next."""
+        woven = [b"\n"] * (2 * self.count + 1)
+        woven[0:-1:2] = _labels(first, self.count)
+        woven[1::2] = self.text.split(self.end)[:-1]
+        woven[0] = woven[0][1:]
+        return b"".join(woven)
+
+
+def records_of(block: bytes, pattern: Pattern) -> Block | None:
+    """The records of a block, one a line.
 
     `block` starts where a record starts and ends with LF. A block with a record over two lines is None too.
     """
@@ -65,15 +90,6 @@ def _is_utf8(block: bytes) -> bool:
     return True
 
 
-def numbered(rows: list[bytes], first: int) -> bytes:
-    """Rows as lines that start with their line number: `first` for the first, one more for each next."""
-    woven = [b"\n"] * (2 * len(rows) + 1)
-    woven[0:-1:2] = _labels(first, len(rows))
-    woven[1::2] = rows
-    woven[0] = woven[0][1:]
-    return b"".join(woven)
-
-
 def _labels(first: int, count: int) -> list[bytes]:
     """LF, number, U+001F for each number; by thousands, because formatting each number alone takes twice as long."""
     labels: list[bytes] = []
@@ -89,19 +105,20 @@ def _labels(first: int, count: int) -> list[bytes]:
     return labels
 
 
-def _lines(text: bytes, end: bytes, pattern: Pattern) -> list[bytes] | None:
+def _lines(text: bytes, end: bytes, pattern: Pattern) -> Block | None:
     """The lines of a text without quotes, U+001F for each delimiter; None if one has too few of them or too many."""
-    if pattern.trailing:
-        rows = text.split(_US + end)
-        rows.pop()
-        line = _US * pattern.fields + end
-    else:
-        # splitlines takes lone CRs for line ends too: then there are more rows than LFs, and the comparison below fails
-        rows = text.splitlines()
-        line = _US * (pattern.fields - 1) + end
-        if pattern.fields == 1 and b"" in rows:
-            return None
-    return rows if text.translate(None, _ORDINARY) == line * len(rows) else None
+    marks = _US * pattern.fields if pattern.trailing else _US * (pattern.fields - 1)
+    count = text.count(b"\n")
+    # all that separates values and lines, in its order: a lone CR is among it too
+    if text.translate(None, _ORDINARY) != (marks + end) * count:
+        return None
+    if not marks and (text.startswith(end) or end + end in text):
+        return None
+    behind = _US + end if pattern.trailing else end
+    # a value behind the last delimiter or a CR elsewhere: then some lines end otherwise
+    if behind != b"\n" and text.count(behind) != count:
+        return None
+    return Block(text.replace(behind, end) if pattern.trailing else text, count, end)
 
 
 def _unquoted(block: bytes, pattern: Pattern) -> bytes | None:

@@ -17,7 +17,7 @@ from typing import BinaryIO, Protocol, Self, assert_never
 from pharmaetl.config.dataset_config import Dialect
 from pharmaetl.download.transfer import Progress
 from pharmaetl.errors import LocalIOError, SourceFormatError
-from pharmaetl.text.blocks import Pattern, numbered, rows_of
+from pharmaetl.text.blocks import Block, Pattern, records_of
 from pharmaetl.text.lines import Lines
 from pharmaetl.text.records import (
     CR_MARK,
@@ -46,15 +46,39 @@ _AGAIN = "the site may be in the middle of an update: run again later"
 
 
 class Sink(Protocol):
-    """Takes the records instead of a file."""
+    """Takes the records."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-    def write(self, data: bytes, /) -> int:
-        """Some whole records."""
+    def write(self, data: bytes, /) -> object:
+        """Some whole records, each behind its line number."""
         ...
+
+    def take(self, records: Block, line: int, /) -> None:
+        """Records on lines that follow each other, the first of which has this number."""
+        ...
+
+
+class _RecordsFile:
+    """All records in one file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> Self:
+        self._file = self._path.open("wb")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, data: bytes) -> object:
+        return self._file.write(data)
+
+    def take(self, records: Block, line: int) -> None:
+        self._file.write(records.numbered(line))
 
 
 @dataclass(frozen=True)
@@ -114,7 +138,7 @@ def split(
     try:
         with (
             Lines(text, max_record_bytes) as lines,
-            sink or records.open("wb") as good,
+            sink or _RecordsFile(records) as good,
             rejects.open("wb") as bad,
         ):
             header = _header(lines, dialect, text.name) if dialect.header else None
@@ -184,7 +208,7 @@ def _shown(text: str) -> str:
 class _Splitter:
     """Goes through a text: by blocks where it can, record by record around what is out of the ordinary."""
 
-    def __init__(self, lines: Lines, shape: Shape, good: BinaryIO | Sink, bad: BinaryIO, longest: int) -> None:
+    def __init__(self, lines: Lines, shape: Shape, good: Sink, bad: BinaryIO, longest: int) -> None:
         self._lines, self._shape, self._longest = lines, shape, longest
         self._good, self._bad = good, bad
         self._at, self._line = lines.start, 1
@@ -207,14 +231,14 @@ class _Splitter:
         self._limit = limit
         while self._at < self._lines.size and not self._full():
             block = self._lines.block(self._at, size) if pattern else b""
-            rows = rows_of(block, pattern) if pattern and block else None
-            if rows is None and len(block) > SMALLEST_BLOCK:
+            found = records_of(block, pattern) if pattern and block else None
+            if found is None and len(block) > SMALLEST_BLOCK:
                 size = max(len(block) // 4, 1)
                 continue
-            if rows is None:
+            if found is None:
                 self._take_singly(self._at + len(block))
             else:
-                self._keep(rows, len(block))
+                self._keep(found, len(block))
             size = min(size * 2, largest)
             if progress is not None:
                 progress(self._at, self._lines.size)
@@ -222,12 +246,12 @@ class _Splitter:
     def _full(self) -> bool:
         return self._limit is not None and self.rows >= self._limit
 
-    def _keep(self, rows: list[bytes], size: int) -> None:
-        """Write the rows of an ordinary block: each is a line."""
+    def _keep(self, records: Block, size: int) -> None:
+        """Write the records of an ordinary block: each is a line."""
         if self._limit is not None:
-            rows = rows[: self._limit - self.rows]
-        self._good.write(numbered(rows, self._line))
-        self._at, self._line, self.rows = self._at + size, self._line + len(rows), self.rows + len(rows)
+            records = records.first(self._limit - self.rows)
+        self._good.take(records, self._line)
+        self._at, self._line, self.rows = self._at + size, self._line + records.count, self.rows + records.count
 
     def _take_singly(self, until: int) -> None:
         """Read record by record up to an offset, at least one."""

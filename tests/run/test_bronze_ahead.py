@@ -73,7 +73,7 @@ def test_an_engine_that_fails_ahead_fails_the_run_and_publishes_nothing(
 
     def failing(session: object, job: jobs.BronzeJob) -> None:
         if job.records_path.endswith("00001.txt"):
-            Path(job.records_path).write_bytes(b"not a number\x1fa\n")
+            Path(job.records_path).write_bytes(b"a\x1fvalue too few\n")
         real(session, job)  # type: ignore[arg-type]
 
     monkeypatch.setattr(jobs, "bronze", failing)

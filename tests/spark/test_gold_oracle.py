@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
 from pharmaetl.run_options import EngineName
-from pharmaetl.spark.jobs import load_transform
+from pharmaetl.spark.transforms import load_transform
 
 pytestmark = pytest.mark.engine
 TRANSFORMS = Path(__file__).parents[2] / "datasets" / "fda" / "cder" / "transforms.py"

@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from pharmaetl.run_options import EngineName
-from pharmaetl.spark.jobs import load_transform
+from pharmaetl.spark.transforms import load_transform
 
 pytestmark = pytest.mark.engine
 DATASETS = Path(__file__).parents[2] / "datasets"

@@ -16,7 +16,7 @@ from splitting import CSV, RRF, TSV, Result, splitting
 
 from pharmaetl.config.dataset_config import Dialect
 from pharmaetl.text import delimited
-from pharmaetl.text.blocks import Pattern, rows_of
+from pharmaetl.text.blocks import Block, Pattern, records_of
 from pharmaetl.text.records import Shape
 
 PIECES = [
@@ -52,7 +52,7 @@ def blocks_of(size: int) -> Iterator[None]:
         patch.setattr(delimited, "SMALLEST_BLOCK", 1)
         patch.setattr(delimited, "BLOCK_BYTES", size or 100)
         if size == 0:
-            patch.setattr(delimited, "rows_of", lambda block, pattern: None)
+            patch.setattr(delimited, "records_of", lambda block, pattern: None)
         yield
 
 
@@ -158,8 +158,34 @@ def test_what_is_taken_for_a_row_is_what_the_csv_module_reads(folder: Path, text
 def test_an_ordinary_block_is_read_at_once_and_no_other(block: str, rows: list[str] | None) -> None:
     pattern = Pattern.of(Shape(",", '"', 2))
     assert pattern is not None
-    expected = None if rows is None else [row.replace("|", "\x1f").encode() for row in rows]
-    assert rows_of(block.encode(), pattern) == expected
+    found = records_of(block.encode(), pattern)
+    if rows is None:
+        assert found is None
+        return
+    end = "\r\n" if "\r\n" in block else "\n"
+    text = "".join(row.replace("|", "\x1f") + end for row in rows)
+    assert found == Block(text.encode(), len(rows), end.encode())
+    numbered = "".join(f"{line}\x1f{row}\n".replace("|", "\x1f") for line, row in enumerate(rows, start=998))
+    assert found.numbered(998).decode() == numbered
+    assert found.first(1) == Block((rows[0].replace("|", "\x1f") + end).encode(), 1, end.encode())
+    assert found.first(len(rows)) is found
+
+
+@pytest.mark.parametrize(
+    ("block", "text"),
+    [
+        ("a|b|\nc||\n", b"a\x1fb\nc\x1f\n"),
+        ("a|b|\r\nc||\r\n", b"a\x1fb\r\nc\x1f\r\n"),
+        ("a|b|c\nd||\n", None),
+        ("a|b\nd||\n", None),
+        ("a|b|x\r\nd||\r\n", None),
+    ],
+)
+def test_a_trailing_delimiter_ends_every_line_of_an_ordinary_block(block: str, text: bytes | None) -> None:
+    pattern = Pattern.of(Shape("|", "", 2, trailing=True))
+    assert pattern is not None
+    found = records_of(block.encode(), pattern)
+    assert (found and found.text) == text
 
 
 @pytest.mark.parametrize("block_bytes", [0, 4096, 65536, 256 * 1024])

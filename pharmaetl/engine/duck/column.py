@@ -17,7 +17,8 @@ class Column:  # noqa: PLW1641  (== makes a column, as in PySpark: columns are n
 
     sql: str
     name: str = ""
-    partition: tuple[str, ...] = ()
+    is_filled: bool = False
+    """Is it never null? False where that isn't known."""
 
     def alias(self, name: str) -> Column:
         """The same under another name."""

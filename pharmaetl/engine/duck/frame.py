@@ -165,10 +165,10 @@ class DataFrame:
         """How to write it to files."""
         return Writer(self)
 
-    def copy_to(self, folder: Path, options: str) -> None:
-        """Write one Parquet file; none where there are no rows."""
-        folder.mkdir(parents=True)
-        file = folder / "part-0.parquet"
+    def copy_to(self, folder: Path, options: str, *, more: bool = False) -> None:
+        """Write one Parquet file into a new folder, or one more; none where there are no rows."""
+        folder.mkdir(parents=True, exist_ok=more)
+        file = folder / f"part-{len(list(folder.iterdir())):05d}.parquet"
         groups = f"ROW_GROUP_SIZE {_ROW_GROUP_ROWS}"
         written = self._db.execute(
             f"COPY ({self.sql}) TO {literal(str(file))} (FORMAT parquet, {options}, {groups})"
@@ -196,6 +196,13 @@ class Writer:
 
     frame: DataFrame
     compression: str = "zstd"
+    more: bool = False
+
+    def mode(self, name: str) -> Writer:
+        """Only `append` is known: add to what is in the folder."""
+        if name != "append":
+            raise ValueError(f"{name}: no such mode")
+        return replace(self, more=True)
 
     def option(self, name: str, value: str) -> Writer:
         """Only `compression` is known."""
@@ -204,9 +211,9 @@ class Writer:
         return replace(self, compression=value)
 
     def parquet(self, path: str) -> None:
-        """Parquet, in a folder that must not exist."""
+        """Parquet, in a folder that must not exist, unless it is appended to."""
         level = f", COMPRESSION_LEVEL {_ZSTD_LEVEL}" if self.compression == "zstd" else ""
-        self.frame.copy_to(Path(path), f"COMPRESSION {self.compression}{level}")
+        self.frame.copy_to(Path(path), f"COMPRESSION {self.compression}{level}", more=self.more)
 
 
 def _selected(given: Column | str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pharmaetl.engine.duck.column import duckdb_type, literal, quoted
+from pharmaetl.engine.duck.column import duckdb_type, literal, quoted, sqls
 from pharmaetl.engine.duck.frame import DataFrame
 
 if TYPE_CHECKING:
@@ -54,6 +55,27 @@ class Session:
         self._db.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {frame.sql}")
         return DataFrame(self._db, f"SELECT * FROM {table}")
 
+    def add(self, name: str, frame: DataFrame) -> DataFrame:
+        """The frame's rows, behind those that are kept under that name."""
+        table = quoted(name)
+        self._db.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} AS {frame.sql} LIMIT 0")
+        self._db.execute(f"INSERT INTO {table} {frame.sql}")
+        return DataFrame(self._db, f"SELECT * FROM {table}")
+
+    def portions(self, path: str, most: int) -> list[list[str]]:
+        """The Parquet files of a folder in their order, by portions of at most so many rows; at least a file each."""
+        files = literal(f"{path}/*.parquet")
+        counted = f"SELECT file_name, num_rows FROM parquet_file_metadata({files}) ORDER BY file_name"
+        found: list[list[str]] = []
+        room = 0
+        for file, rows in self._db.execute(counted).fetchall():
+            if not found or rows > room:
+                found.append([])
+                room = most
+            found[-1].append(file)
+            room -= rows
+        return found
+
     def forget(self, *names: str) -> None:
         """Free what was kept under these names."""
         for name in names:
@@ -74,14 +96,34 @@ class Reader:
         """The same: Parquet files say their schema, and an empty frame has none to be read."""
         return self
 
-    def parquet(self, path: str) -> DataFrame:
-        """A Parquet file, or all of a folder."""
-        files = path if path.endswith(".parquet") else f"{path}/*.parquet"
-        return DataFrame(self._db, f"SELECT * FROM read_parquet({literal(files)})")
+    def parquet(self, *paths: str) -> DataFrame:
+        """Parquet files, or all of a folder."""
+        files = [path if path.endswith(".parquet") else f"{path}/*.parquet" for path in paths]
+        # a folder `run=…` is no column, as to Spark where it is named itself
+        return DataFrame(
+            self._db, f"SELECT * FROM read_parquet([{', '.join(map(literal, files))}], hive_partitioning = false)"
+        )
 
     def csv(self, path: str, *, schema: str, sep: str, **_: Any) -> DataFrame:
         """The splitter's canonical form: no header, no quotes, LF behind every record, nothing for null."""
         kinds = (part.strip().rpartition(" ") for part in schema.split(","))
-        columns = ", ".join(f"{literal(name.strip('`'))}: {literal(duckdb_type(kind))}" for name, _, kind in kinds)
-        form = f"delim = {literal(sep)}, quote = '', escape = '', header = false, new_line = '\\n', auto_detect = false"
-        return DataFrame(self._db, f"SELECT * FROM read_csv({literal(path)}, columns = {{{columns}}}, {form})")
+        columns = {name.strip("`"): kind for name, _, kind in kinds}
+        return DataFrame(self._db, f"SELECT * FROM {_records(path, columns, sep)}")
+
+    def in_order(self, path: str, names: Sequence[str], line: str, first: int, *, sep: str, crlf: bool) -> DataFrame:
+        """Records without line numbers: text columns, and the lines that they stand on, counted from `first`.
+
+        By one thread: that is what keeps them in their order.
+        """
+        columns = dict.fromkeys(names, "string")
+        records = _records(path, columns, sep, "parallel = false", end=r"\r\n" if crlf else r"\n")
+        return DataFrame(
+            self._db, f"SELECT {first - 1} + row_number() OVER () AS {quoted(line)}, {sqls(names)} FROM {records}"
+        )
+
+
+def _records(path: str, columns: dict[str, str], sep: str, *more: str, end: str = r"\n") -> str:
+    """The splitter's canonical form as a table function."""
+    kinds = ", ".join(f"{literal(name)}: {literal(duckdb_type(kind))}" for name, kind in columns.items())
+    form = ("header = false", "quote = ''", "escape = ''", f"new_line = '{end}'", "auto_detect = false", *more)
+    return f"read_csv({literal(path)}, columns = {{{kinds}}}, delim = {literal(sep)}, {', '.join(form)})"

@@ -1,0 +1,84 @@
+"""Tables as jobs read, write and keep them: the splitter's records, Parquet, and what is worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pharmaetl.spark import frames
+from pharmaetl.spark.columns import FIELD_SEPARATOR
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+WHOLE_FILE_ROWS = 200_000
+"""Tables up to this size are written as one file (Sail writes up to four where exact duplicates were taken out)."""
+
+
+def records(session: SparkSession, path: str, names: tuple[str, ...]) -> DataFrame:
+    """The splitter's canonical form. Quoting is off: NUL can't occur in it, and both engines take it as 'no quote'."""
+    schema = f"{frames.LINE} bigint, " + ", ".join(f"`{name}` string" for name in names)
+    return session.read.csv(
+        path, schema=schema, sep=FIELD_SEPARATOR, header=False, quote="\0", escape="\0", mode="FAILFAST"
+    )
+
+
+def records_in_order(
+    session: SparkSession, path: str, names: tuple[str, ...], first_line: int, *, crlf: bool
+) -> DataFrame:
+    """The same without line numbers: the first record stands on `first_line`, each other one on the line behind.
+
+    Only for an engine whose session reads a file in its order.
+    """
+    reader: Any = session.read
+    rows: DataFrame = reader.in_order(path, names, frames.LINE, first_line, sep=FIELD_SEPARATOR, crlf=crlf)
+    return rows
+
+
+def write(rows: DataFrame, path: str, expected: int, *, more: bool = False) -> None:
+    """Parquet as it is published. The path must not exist; `more` adds to what is there."""
+    frame = rows.coalesce(1) if expected <= WHOLE_FILE_ROWS else rows
+    writer = frame.write.mode("append") if more else frame.write
+    writer.option("compression", "zstd").parquet(path)
+
+
+class Kept:
+    """Rows worked out once: in memory, by an engine that can, else in files, of which engines know the size."""
+
+    def __init__(self, session: SparkSession, folder: str) -> None:
+        self._session = session
+        self._folder = folder
+
+    def keep(self, name: str, rows: DataFrame) -> DataFrame:
+        """The rows, until others are kept under that name."""
+        keep = getattr(self._session, "keep", None)
+        if keep is not None:
+            kept: DataFrame = keep(name, rows)
+            return kept
+        path = f"{self._folder}/{name}"
+        rows.write.option("compression", "snappy").parquet(path)
+        return self._session.read.schema(rows.schema).parquet(path)
+
+    def add(self, name: str, rows: DataFrame) -> DataFrame:
+        """The rows behind what is kept under that name; only by an engine that works in portions."""
+        session: Any = self._session
+        kept: DataFrame = session.add(name, rows)
+        return kept
+
+    def forget(self, *names: str) -> None:
+        """Free the memory of what was kept."""
+        forget = getattr(self._session, "forget", None)
+        if forget is not None:
+            forget(*names)
+
+
+def portions(session: SparkSession, path: str, most: int) -> Sequence[str | list[str]]:
+    """A table's files by portions of so many rows, by an engine that keeps rows in memory; by others, all of them."""
+    several = getattr(session, "portions", None)
+    found: Sequence[str | list[str]] = several(path, most) if several is not None else [path]
+    return found
+
+
+def read(session: SparkSession, paths: str | list[str]) -> DataFrame:
+    """Parquet files, or a folder of them."""
+    return session.read.parquet(*paths) if isinstance(paths, list) else session.read.parquet(paths)

@@ -1,0 +1,88 @@
+"""A table that is judged portion by portion comes out as one that is judged at once."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+from test_jobs import a_row, run_jobs
+
+from pharmaetl.spark import silver
+
+pytestmark = pytest.mark.engine
+PORTION, ROWS = 7, 60
+
+
+@pytest.fixture(autouse=True)
+def only_duckdb(spark: SparkSession) -> None:
+    if not hasattr(spark, "portions"):
+        pytest.skip("works on all rows at once")
+
+
+def some_rows(seed: int) -> list[list[str]]:
+    """Good ones, refused ones and doubtful ones, many of them more than once, near and far."""
+    chance = random.Random(seed)
+    good = [a_row(f"0037-{n:04d}-07", f"00037{n:04d}07", f"Name {n}") for n in range(1, 12)]
+    same_when_read = [a_row("0037-0001-07", "00037000107", " Name 1 "), a_row("0037-0002-07", "", "Name 2")]
+    odd = [a_row("0037-0022-07", "10037002207"), a_row("", ""), a_row("0037-0031-07", "00037003107", start="20230230")]
+    return [chance.choice([*good, *good, *same_when_read, *odd, *odd]) for _ in range(ROWS)]
+
+
+def in_several_files(bronze: Path, sizes: list[int]) -> None:
+    (file,) = bronze.glob("*.parquet")
+    table, at = pq.read_table(file), 0
+    file.unlink()
+    for number, size in enumerate(sizes):
+        pq.write_table(table.slice(at, size), bronze / f"part-{number:05d}.parquet")
+        at += size
+    assert at == table.num_rows
+
+
+def table_at(folder: Path) -> Counter[tuple[tuple[str, Any], ...]]:
+    rows = pq.read_table(folder).to_pylist() if folder.exists() else []
+    return Counter(tuple(sorted(row.items())) for row in rows)
+
+
+@pytest.mark.parametrize("seed", range(7))
+@pytest.mark.parametrize("few", [0, 1000])
+def test_portions_publish_refuse_and_count_what_all_rows_at_once_do(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, few: int
+) -> None:
+    rows, rejects = some_rows(seed), [["900", "field_count", "a,b"], ["901", "bad_quote", 'a"b']]
+    (tmp_path / "whole").mkdir()
+    whole = run_jobs(spark, tmp_path / "whole", rows, rejects)
+    monkeypatch.setattr(silver, "PORTION_ROWS", PORTION)
+    monkeypatch.setattr(silver, "_FEW", few)
+    (tmp_path / "several").mkdir()
+    several = run_jobs(
+        spark, tmp_path / "several", rows, rejects, between=lambda bronze: in_several_files(bronze, SIZES)
+    )
+
+    assert several == whole
+    assert whole["rows_duplicate"] > 10
+    assert whole["rows_refused"] > 2
+    assert len(list((tmp_path / "several" / "silver").iterdir())) > 3
+    for layer in ("silver", "quarantine"):
+        assert table_at(tmp_path / "several" / layer) == table_at(tmp_path / "whole" / layer)
+
+
+SIZES = [3, 3, 3, 10, 1, 6, 7, 7, 20]
+"""Rows of bronze's files: some go together, some are larger than a portion."""
+
+
+def test_nothing_of_one_table_is_known_to_the_next_one(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silver, "PORTION_ROWS", PORTION)
+    counts = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        counts.append(
+            run_jobs(spark, tmp_path / name, some_rows(1), between=lambda bronze: in_several_files(bronze, SIZES))
+        )
+    assert counts[0] == counts[1]
