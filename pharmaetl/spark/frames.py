@@ -32,7 +32,7 @@ LINE, RUN_ID, SOURCE_SHA256, SOURCE_FILE, RECORD_HASH = (
     "record_hash",
 )
 FINDINGS = "meta_findings"
-TWIN = "meta_twin"
+TWIN, FILE = "meta_twin", "meta_file"
 _SERVED, _WHY = "meta_served_", "meta_why_"
 _REFUSED = "refused"
 _FINDING = frozenset({"rule", "column", "value", "raw"})
@@ -195,8 +195,13 @@ def twins(rows: DataFrame) -> DataFrame:
     return rows.groupBy(TWIN).agg(F.count("*").alias("copies")).where("copies > 1").select(TWIN)
 
 
+def seen(rows: DataFrame, file: int) -> DataFrame:
+    """What to remember of rows that were published: their twins, and the number of the file that they are in."""
+    return rows.select(TWIN, F.lit(file).cast("int").alias(FILE))
+
+
 def again(seen: DataFrame, rows: DataFrame) -> DataFrame:
-    """Of the hashes of rows before, those that stand among these rows too."""
+    """Of what is remembered, that which stands among these rows too."""
     return seen.join(rows.select(TWIN), TWIN, "left_semi").distinct()
 
 

@@ -95,6 +95,7 @@ class _Work:
         self._kept = Kept(session, job.kept_path)
         self._kept.forget(*_NAMES)
         self._seen: DataFrame | None = None
+        self._files: list[str] = []
         self.done: list[_Portion] = []
 
     def add(self, paths: str | list[str], *, is_last: bool) -> None:
@@ -114,7 +115,7 @@ class _Work:
         schema = {field.name: field.dataType.simpleString() for field in published.schema.fields}
         self.done.append(_Portion(findings, refused, duplicates, table, schema))
         if not is_last:
-            self._seen = self._kept.add("seen", rows.select(frames.TWIN))
+            self._remember(rows)
         self._kept.forget(*(_NAMES if is_last else _OF_A_PORTION))
 
     def _judged(self, bronze_rows: DataFrame) -> DataFrame:
@@ -159,21 +160,29 @@ class _Work:
         if self._seen is not None:
             again = self._kept.keep("again", frames.again(self._seen, rows))
             before = self._before(rows, again)
-            doubled = doubled.unionByName(again) if before is not None else doubled
+            doubled = doubled.unionByName(again.select(frames.TWIN)) if before is not None else doubled
         doubled = self._kept.keep("doubled", doubled)
         if not doubled.limit(1).collect():
             return None
         return self._kept.keep("repeated", frames.repetitions(rows, doubled, table.hashed, before))
 
     def _before(self, rows: DataFrame, again: DataFrame) -> DataFrame | None:
-        """Of the published rows, those that rows to come may repeat."""
+        """Of the rows in silver, those that these may repeat."""
         hashes = frames.hashes_of(rows, again).limit(_FEW + 1).collect()
         if not hashes:
             return None
-        silver_rows = self._session.read.parquet(self._job.silver_path)
+        files = again.select(frames.FILE).distinct().orderBy(frames.FILE).collect()
+        silver_rows = tables.read(self._session, [self._files[int(row[0])] for row in files])
         if len(hashes) <= _FEW:
             return frames.with_hashes(silver_rows, [str(row[0]) for row in hashes])
         return frames.with_twins_of(silver_rows, again)
+
+    def _remember(self, rows: DataFrame) -> None:
+        """Keep the twins of what was published, for portions to come, and in which file they are."""
+        files = tables.files(self._session, self._job.silver_path)
+        if len(files) > len(self._files):
+            self._seen = self._kept.add("seen", frames.seen(rows, len(self._files)))
+        self._files = files
 
 
 def _finding(row: dict[str, Any]) -> dict[str, Any]:

@@ -79,6 +79,13 @@ def portions(session: SparkSession, path: str, most: int) -> Sequence[str | list
     return found
 
 
+def files(session: SparkSession, path: str) -> list[str]:
+    """The Parquet files of a folder in the order in which they were written; by an engine that works in portions."""
+    one: Any = session
+    found: list[str] = one.files(path)
+    return found
+
+
 def read(session: SparkSession, paths: str | list[str]) -> DataFrame:
     """Parquet files, or a folder of them."""
     return session.read.parquet(*paths) if isinstance(paths, list) else session.read.parquet(paths)

@@ -7,6 +7,7 @@ or can't tell, the answer is None, and the block has to be read that way.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Self
 
 from pharmaetl.text.records import Shape
@@ -17,6 +18,7 @@ _HELD, _BETWEEN = b"\x1c", b"\x1d"
 _DENSE = 25
 """Bytes per quote below which it pays to look for quoted values side by side."""
 _ORDINARY = bytes(byte for byte in range(256) if byte >= 0x20 or byte == 0x09)
+_FIRST, _LAST = itemgetter(0), itemgetter(-1)
 _TAILS = [b"%03d\x1f" % number for number in range(1000)]
 
 
@@ -108,15 +110,12 @@ def _labels(first: int, count: int) -> list[bytes]:
 def _lines(text: bytes, end: bytes, pattern: Pattern) -> Block | None:
     """The lines of a text without quotes, U+001F for each delimiter; None if one has too few of them or too many."""
     marks = _US * pattern.fields if pattern.trailing else _US * (pattern.fields - 1)
-    count = text.count(b"\n")
-    # all that separates values and lines, in its order: a lone CR is among it too
+    behind = _US + end if pattern.trailing else end
+    count = text.count(behind)
+    # all that separates values and lines, in its order; a lone CR and a line that ends otherwise are among it
     if text.translate(None, _ORDINARY) != (marks + end) * count:
         return None
     if not marks and (text.startswith(end) or end + end in text):
-        return None
-    behind = _US + end if pattern.trailing else end
-    # a value behind the last delimiter or a CR elsewhere: then some lines end otherwise
-    if behind != b"\n" and text.count(behind) != count:
         return None
     return Block(text.replace(behind, end) if pattern.trailing else text, count, end)
 
@@ -139,9 +138,9 @@ def _unquoted(block: bytes, pattern: Pattern) -> bytes | None:
     around = quote.join(outside)
     if b"\n" in inside or b"\r" in inside or _BETWEEN in around:
         return None
-    if not {piece[:1] for piece in outside[1:]} <= {delimiter, b"\r", b"\n", b""}:
+    if not set(map(_FIRST, filter(None, outside[1:]))) <= {*delimiter, *b"\r\n"}:
         return None
-    if not {piece[-1:] for piece in outside[:-1]} <= {delimiter, b"\n", b""}:
+    if not set(map(_LAST, filter(None, outside[:-1]))) <= {*delimiter, *b"\n"}:
         return None
     if delimiter in inside and delimiter in around:
         pieces[1::2] = inside.replace(delimiter, _HELD).split(quote)

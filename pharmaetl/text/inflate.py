@@ -1,16 +1,29 @@
-"""Compressed streams in chunks of bounded size, each with the number of compressed bytes that it took so far."""
+"""Compressed streams in chunks of bounded size, each with the number of compressed bytes that it took so far.
+
+ISA-L inflates members of zips where it is installed, at three times zlib's speed. It takes some damaged streams for
+whole ones that zlib refuses: the CRC of a member tells. Streams of gzip, whose checksum is their decoder's, are zlib's.
+"""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
+
+_fast: Any = zlib
+try:
+    import isal.isal_zlib
+except ImportError:  # no wheel for this machine, or a Lambda function without it
+    pass
+else:
+    _fast = isal.isal_zlib
 
 READ_BYTES, CHUNK_BYTES = 64 * 1024, 1024 * 1024
 GZIP = b"\x1f\x8b"
 """How a gzip file starts."""
 _RAW, _WITH_GZIP = -zlib.MAX_WBITS, 16 + zlib.MAX_WBITS
+_ERRORS: tuple[Any, ...] = (zlib.error, _fast.error)
 
 
 class StreamError(ValueError):
@@ -35,6 +48,11 @@ class _Decoder(Protocol):
     def decompress(self, data: bytes, max_length: int = 0, /) -> bytes: ...
 
 
+def crc32(data: bytes, before: int) -> int:
+    """The CRC-32 of bytes that follow others."""
+    return int(_fast.crc32(data, before))
+
+
 def stored(file: BinaryIO, length: int) -> Iterator[Chunk]:
     """Bytes as they are, from where the file stands; StreamError where there are fewer."""
     taken = 0
@@ -48,7 +66,7 @@ def stored(file: BinaryIO, length: int) -> Iterator[Chunk]:
 
 def deflated(file: BinaryIO, length: int) -> Iterator[Chunk]:
     """A deflate stream that takes exactly `length` bytes from where the file stands; StreamError where it doesn't."""
-    decoder: _Decoder = zlib.decompressobj(_RAW)
+    decoder: _Decoder = _fast.decompressobj(_RAW)
     taken = 0
     while taken < length and not decoder.eof:
         raw = file.read(min(READ_BYTES, length - taken))
@@ -107,5 +125,5 @@ def _drained(decoder: _Decoder, raw: bytes) -> Iterator[bytes]:
 def _damage_named() -> Iterator[None]:
     try:
         yield
-    except zlib.error as error:
+    except _ERRORS as error:
         raise StreamError(f"its compressed data is damaged ({error})") from error

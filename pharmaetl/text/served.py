@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
+
+from pharmaetl.text.inflate import crc32
 
 
 class Served:
@@ -31,7 +32,7 @@ class Served:
 
     def _note(self, data: bytes) -> None:
         self._digest.update(data)
-        self.crc32 = zlib.crc32(data, self.crc32)
+        self.crc32 = crc32(data, self.crc32)
 
     @property
     def sha256(self) -> str:

@@ -62,6 +62,10 @@ class Session:
         self._db.execute(f"INSERT INTO {table} {frame.sql}")
         return DataFrame(self._db, f"SELECT * FROM {table}")
 
+    def files(self, path: str) -> list[str]:
+        """The Parquet files of a folder in their order."""
+        return [str(file) for file in sorted(Path(path).glob("*.parquet"))]
+
     def portions(self, path: str, most: int) -> list[list[str]]:
         """The Parquet files of a folder in their order, by portions of at most so many rows; at least a file each."""
         files = literal(f"{path}/*.parquet")
