@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 FIRST_BYTES, MOST_BYTES = 8 * 1024**2, 32 * 1024**2
 """Of records in the first file and in the largest ones: early enough to begin with, then few files. A file without line
 numbers is read by one thread, so the last ones are not to be long."""
-_THREADS = 2
+_THREADS = max(os.cpu_count() or 1, 2)
 _MARKS = (b"\x1d", b"\x1e")
 """What the splitter writes for line breaks in values."""
 
@@ -45,7 +46,7 @@ class Ahead:
     def __init__(self, engine: Engine) -> None:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="bronze")
         self._engine = engine
-        self._started = self._pool.submit(lambda: engine.session)
+        self._started = self._pool.submit(engine.work_in_callers)
         self._begun: dict[str, list[Future[None]]] = {}
 
     def sink(self, table: str, folder: Path, convert: Convert) -> Sink:
@@ -68,6 +69,10 @@ class Ahead:
         for each in begun:
             each.result()
         return len(begun)
+
+    def end(self) -> None:
+        """All tables were waited for: the engine may use all of the machine for each job again."""
+        self._engine.work_in_threads()
 
     def close(self) -> None:
         """Let nothing begin any more, and wait for what is under way."""

@@ -50,6 +50,8 @@ def bronze(run: Run) -> None:
                 hint="nothing was published; please report this",
             )
         exchange.take_in(name, bronze_dir(run, part))
+    if run.ahead is not None:
+        run.ahead.end()
     run.detail = f"{sum(part.rows_bronze for part in run.parts):,} rows"
 
 

@@ -40,6 +40,10 @@ class Session:
         }
         return cls(duckdb.connect(":memory:", config=dict(settings)))
 
+    def use_threads(self, count: int | None) -> None:
+        """In how many threads a query works, the one that asks included; None for one a processor."""
+        self._db.execute("RESET threads" if count is None else f"SET threads = {count}")
+
     def beside(self) -> Session:
         """The same database, for another thread."""
         return Session(self._db.cursor())
