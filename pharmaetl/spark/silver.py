@@ -15,7 +15,7 @@ from pharmaetl.spark.transforms import load_transform
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-PORTION_ROWS = 2_000_000
+PORTION_ROWS = 2_500_000
 """As many rows are judged at once, by an engine that keeps them in memory."""
 _FEW = 1000
 """Repeated rows that are asked for one by one."""

@@ -12,7 +12,7 @@ from pharmaetl.engine.duck.frame import DataFrame
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY_BYTES = 1024**3
+MEMORY_BYTES = 896 * 1024**2
 """Of DuckDB's buffers; what doesn't fit is written to the scratch folder."""
 
 
