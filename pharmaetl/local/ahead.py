@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 FIRST_BYTES, MOST_BYTES = 8 * 1024**2, 32 * 1024**2
 """Of records in the first file and in the largest ones: early enough to begin with, then few files. A file without line
 numbers is read by one thread, so the last ones are not to be long."""
-_THREADS = max(os.cpu_count() or 1, 2)
+_THREADS = min(max(os.cpu_count() or 1, 2), 8)
+"""One for each processor; each holds a group of rows in memory while it is written, so not for any number of them."""
 _MARKS = (b"\x1d", b"\x1e")
 """What the splitter writes for line breaks in values."""
 
