@@ -83,7 +83,7 @@ class Ahead:
 class Sink:
     """Records in files of bounded size, each handed on when it is full.
 
-    Those of ordinary blocks stand in files without line numbers, which cost a third of the splitter's time.
+    Those of ordinary blocks stand in files without line numbers, which cost a quarter of the splitter's time.
     """
 
     def __init__(self, folder: Path, hand_on: Callable[[Records], None]) -> None:

@@ -119,7 +119,7 @@ class _Work:
         self._kept.forget(*(_NAMES if is_last else _OF_A_PORTION))
 
     def _judged(self, bronze_rows: DataFrame) -> DataFrame:
-        """Every row with its typed values and what is wrong with it, worked out once and read back from a file."""
+        """Every row with its typed values and what is wrong with it, worked out once and kept."""
         job = self._job
         judged = frames.judged(bronze_rows, job.table)
         if job.transforms_path is None:

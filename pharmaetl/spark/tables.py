@@ -16,7 +16,7 @@ WHOLE_FILE_ROWS = 200_000
 
 
 def records(session: SparkSession, path: str, names: tuple[str, ...]) -> DataFrame:
-    """The splitter's canonical form. Quoting is off: NUL can't occur in it, and both engines take it as 'no quote'."""
+    """The splitter's canonical form. Quoting is off: NUL can't occur in it, and every engine takes it as 'no quote'."""
     schema = f"{frames.LINE} bigint, " + ", ".join(f"`{name}` string" for name in names)
     return session.read.csv(
         path, schema=schema, sep=FIELD_SEPARATOR, header=False, quote="\0", escape="\0", mode="FAILFAST"
