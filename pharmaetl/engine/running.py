@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 from pharmaetl.catalog import Dataset
@@ -48,16 +49,22 @@ class Engine:
         self._scratch = scratch
         self._server: subprocess.Popen[str] | None = None
         self._session: SparkSession | None = None
+        self._starting = Lock()
 
     @property
     def session(self) -> SparkSession:
         """The session; the first use starts the engine, and takes a second or so."""
         from pharmaetl.spark import dialect
 
-        if self._session is None:
-            self._session = self._started()
-        dialect.speak(self._session)
-        return self._session
+        session = self._once_started()
+        dialect.speak(session)
+        return session
+
+    def _once_started(self) -> SparkSession:
+        with self._starting:
+            if self._session is None:
+                self._session = self._started()
+            return self._session
 
     def _started(self) -> SparkSession:
         if self.choice.name == "duckdb":
@@ -70,28 +77,15 @@ class Engine:
 
     @property
     def works_ahead(self) -> bool:
-        """Can jobs of several threads run at once while this process does something else?"""
+        """Is it in this process, so that bronze which this process makes is as good as its own?"""
         return self.choice.name == "duckdb"
 
-    def work_in_callers(self) -> None:
-        """Start, and do each job in the thread that asks for it, where the engine works ahead.
-
-        Threads of the engine's own, beside several that ask and one that splits, cost a fifth of the time of all.
-        """
-        cast(Any, self.session).use_threads(1)
-
-    def work_in_threads(self) -> None:
-        """Do each job in as many threads as there are processors again, where the engine works ahead."""
-        cast(Any, self.session).use_threads(None)
-
-    def session_beside(self) -> SparkSession:
-        """A session of the same engine for another thread; only where it works ahead."""
-        return cast("SparkSession", cast(Any, self.session).beside())
-
     def start_early(self) -> None:
-        """Start the engine's process now, so that it is up when the first job needs it."""
+        """Start what runs beside this process, so that it is up when the first job needs it; in any thread."""
         if self.choice.name == "sail" and self._server is None:
             self._server = sail.start()
+        if self.choice.name == "duckdb":
+            self._once_started()
 
     def suit(self, source_bytes: int) -> None:
         """Take the settings that suit a source of this size, as far as a session that is up can still change them."""

@@ -16,17 +16,21 @@ from pharmaetl.lake.documents import TableResult
 from pharmaetl.lake.local_storage import LocalStorage
 from pharmaetl.local import contract as local_contract
 from pharmaetl.local import quality as local_quality
-from pharmaetl.local.ahead import Records
 from pharmaetl.local.exchange import exchange_of
 from pharmaetl.local.footers import rows_in
 from pharmaetl.local.state import Part, Run
 from pharmaetl.quality.gate import FileFacts, TableFacts
-from pharmaetl.text.delimited import Sink
+from pharmaetl.text.delimited import SinkOf
+from pharmaetl.text.unpack import Text
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from pharmaetl.spark.jobs import BronzeJob
+    from pharmaetl.text.columns import Piece
+
+AHEAD_BYTES = 16 * 1024**2
+"""Texts of at least this size become bronze while they are being split, by an engine that lets them."""
 
 
 def bronze(run: Run) -> None:
@@ -39,7 +43,7 @@ def bronze(run: Run) -> None:
             continue
         name = f"bronze/{part.table.name}"
         with run.engine.speaking():
-            if not _made_ahead(run, part):
+            if run.ahead is None or not run.ahead.wait(part.table.name):
                 records = exchange.given(part.split.records)
                 job = _bronze_job(run, part.text.member, part.header.names, records, exchange.target(name))
                 jobs.bronze(_session(run), replace(job, rows=part.rows_bronze, line_breaks=part.split.line_breaks))
@@ -50,37 +54,26 @@ def bronze(run: Run) -> None:
                 hint="nothing was published; please report this",
             )
         exchange.take_in(name, bronze_dir(run, part))
-    if run.ahead is not None:
-        run.ahead.end()
     run.detail = f"{sum(part.rows_bronze for part in run.parts):,} rows"
 
 
-def ahead_of(run: Run, table: Table, member: str, names: tuple[str, ...], folder: Path) -> Sink | None:
-    """Where the splitter writes a table's records, so that bronze is made of them meanwhile; None for a plain file."""
-    if run.ahead is None:
+def ahead_of(run: Run, table: Table, text: Text, names: tuple[str, ...]) -> SinkOf | None:
+    """Where the splitter hands a table's records, so that bronze is made of them meanwhile; None for a plain file.
+
+    A small text is done with before the libraries that this needs are loaded.
+    """
+    if run.ahead is None or text.path.stat().st_size < AHEAD_BYTES:
         return None
-    target = exchange_of(run).target(f"bronze/{table.name}")
+    from pharmaetl.local.bronze import Origin, write
 
-    def convert(session: SparkSession, records: Records, number: int) -> None:
-        from pharmaetl.spark import jobs
+    folder = Path(exchange_of(run).target(f"bronze/{table.name}"))
+    folder.mkdir()
+    origin = Origin(text.member, run.source_sha256, run.run_id)
 
-        job = _bronze_job(run, member, names, str(records.path), f"{target}.{number}")
-        job = replace(job, line_breaks=records.line_breaks, first_line=records.first_line, crlf=records.crlf)
-        jobs.bronze(session, job)
+    def convert(piece: Piece, number: int) -> None:
+        write(piece, names, origin, folder / f"part-{number:05d}.parquet")
 
-    return run.ahead.sink(table.name, folder, convert)
-
-
-def _made_ahead(run: Run, part: Part) -> bool:
-    """Put together what was made of a table's records ahead."""
-    if run.ahead is None:
-        return False
-    target = Path(exchange_of(run).target(f"bronze/{part.table.name}"))
-    target.mkdir()
-    for number in range(run.ahead.wait(part.table.name)):
-        for file in target.with_name(f"{target.name}.{number}").glob("*.parquet"):
-            file.rename(target / f"part-{number:05d}.parquet")
-    return True
+    return run.ahead.sink(table.name, convert)
 
 
 def _bronze_job(run: Run, member: str, names: tuple[str, ...], records: str, target: str) -> BronzeJob:

@@ -159,7 +159,7 @@ class Run:
         if self.execution is not None:
             return
         if self.engine.works_ahead:
-            self.ahead = Ahead(self.engine)
+            self.ahead = Ahead(self.engine.start_early)
         else:
             self.engine.start_early()
 

@@ -191,7 +191,7 @@ def _part(run: Run, table: Table, found: unpack.Found) -> Part:
     matched = local_contract.matched_header(run, table, text)
     records = run.work / "records" / table.name
     records.mkdir(parents=True)
-    sink = ahead_of(run, table, text.member, matched.names, records)
+    sink = ahead_of(run, table, text, matched.names)
     split = delimited.split(text.path, table.dialect, len(matched.names), records, limit=run.options.sample, sink=sink)
     if split.rows_read == 0:
         raise SourceFormatError(

@@ -11,7 +11,7 @@ from pharmaetl.spark.silver import SilverJob, nothing, silver
 from pharmaetl.spark.spec import TableSpec
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 __all__ = ["BronzeJob", "SilverJob", "Written", "bronze", "nothing", "orphans", "orphans_of_all", "sample", "silver"]
 
@@ -29,10 +29,6 @@ class BronzeJob:
     source_sha256: str
     source_file: str
     line_breaks: bool = False
-    first_line: int | None = None
-    """Where in the source the first record stands, each other one a line below; None where they say their lines."""
-    crlf: bool = False
-    """Do records end with CRLF? Only where they don't say their lines."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +44,13 @@ def bronze(session: SparkSession, job: BronzeJob) -> None:
     """Write one bronze table. The path must not exist: a step never writes over another's files."""
     dialect.speak(session)
     rows = frames.bronze(
-        _records(session, job),
+        tables.records(session, job.records_path, job.names),
         run_id=job.run_id,
         source_sha256=job.source_sha256,
         source_file=job.source_file,
         line_breaks=job.line_breaks,
     )
     tables.write(rows, job.bronze_path, job.rows)
-
-
-def _records(session: SparkSession, job: BronzeJob) -> DataFrame:
-    if job.first_line is None:
-        return tables.records(session, job.records_path, job.names)
-    return tables.records_in_order(session, job.records_path, job.names, job.first_line, crlf=job.crlf)
 
 
 def orphans(session: SparkSession, silver_path: str, parent_path: str, table: TableSpec, rule: int) -> dict[str, int]:

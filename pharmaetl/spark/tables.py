@@ -23,18 +23,6 @@ def records(session: SparkSession, path: str, names: tuple[str, ...]) -> DataFra
     )
 
 
-def records_in_order(
-    session: SparkSession, path: str, names: tuple[str, ...], first_line: int, *, crlf: bool
-) -> DataFrame:
-    """The same without line numbers: the first record stands on `first_line`, each other one on the line behind.
-
-    Only for an engine whose session reads a file in its order.
-    """
-    reader: Any = session.read
-    rows: DataFrame = reader.in_order(path, names, frames.LINE, first_line, sep=FIELD_SEPARATOR, crlf=crlf)
-    return rows
-
-
 def write(rows: DataFrame, path: str, expected: int, *, more: bool = False) -> None:
     """Parquet as it is published. The path must not exist; `more` adds to what is there."""
     frame = rows.coalesce(1) if expected <= WHOLE_FILE_ROWS else rows

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import BinaryIO, Protocol, Self, assert_never
 from pharmaetl.config.dataset_config import Dialect
 from pharmaetl.download.transfer import Progress
 from pharmaetl.errors import LocalIOError, SourceFormatError
-from pharmaetl.text.blocks import Block, Pattern, records_of
+from pharmaetl.text.blocks import Pattern, records_of
 from pharmaetl.text.lines import Lines
 from pharmaetl.text.records import (
     CR_MARK,
@@ -48,24 +49,36 @@ _AGAIN = "the site may be in the middle of an update: run again later"
 class Sink(Protocol):
     """Takes the records."""
 
+    @property
+    def block_bytes(self) -> int:
+        """How much of the text it would like to see at once; 0 where records have to be read one by one anyway."""
+        ...
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-    def write(self, data: bytes, /) -> object:
-        """Some whole records, each behind its line number."""
+    def take(self, block: bytes, line: int, most: int | None, /) -> int | None:
+        """All records of a block at once, each on one line, or the first of them; how many were taken.
+
+        `line`: the number of the first one's. None where they have to be read one by one.
+        """
         ...
 
-    def take(self, records: Block, line: int, /) -> None:
-        """Records on lines that follow each other, the first of which has this number."""
+    def add(self, row: Row, /) -> None:
+        """One record."""
         ...
+
+
+SinkOf = Callable[[Shape], Sink]
 
 
 class _RecordsFile:
-    """All records in one file."""
+    """All records in one file, in their canonical form."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, shape: Shape) -> None:
+        self._path, self._pattern = path, Pattern.of(shape)
+        self.block_bytes = BLOCK_BYTES if self._pattern else 0
 
     def __enter__(self) -> Self:
         self._file = self._path.open("wb")
@@ -74,11 +87,17 @@ class _RecordsFile:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def write(self, data: bytes) -> object:
-        return self._file.write(data)
-
-    def take(self, records: Block, line: int) -> None:
+    def take(self, block: bytes, line: int, most: int | None) -> int | None:
+        records = records_of(block, self._pattern) if self._pattern else None
+        if records is None:
+            return None
+        if most is not None:
+            records = records.first(most)
         self._file.write(records.numbered(line))
+        return records.count
+
+    def add(self, row: Row) -> None:
+        self._file.write(f"{row.line}{UNIT_SEPARATOR}{row.values}\n".encode())
 
 
 @dataclass(frozen=True)
@@ -127,26 +146,23 @@ def split(
     limit: int | None = None,
     max_record_bytes: int = MAX_RECORD_BYTES,
     progress: Progress | None = None,
-    sink: Sink | None = None,
+    sink: SinkOf | None = None,
 ) -> Split:
-    """Write the records of a UTF-8 text to `target`/records.txt, the malformed ones to `target`/rejects.txt.
+    """Write the records of a UTF-8 text to `target`/records.txt or a sink, the malformed ones to `target`/rejects.txt.
 
     `fields` is the number expected in each record, the empty one after a trailing delimiter not counted; `limit` stops
     after so many records. Raises SourceFormatError where a header is due and there is none, LocalIOError.
     """
     records, rejects = target / "records.txt", target / "rejects.txt"
     try:
-        with (
-            Lines(text, max_record_bytes) as lines,
-            sink or _RecordsFile(records) as good,
-            rejects.open("wb") as bad,
-        ):
+        with Lines(text, max_record_bytes) as lines:
             header = _header(lines, dialect, text.name) if dialect.header else None
             shape = Shape(dialect.delimiter, dialect.quote, fields, dialect.trailing_delimiter, lines.cr_only)
-            splitter = _Splitter(lines, shape, good, bad, max_record_bytes)
-            if header is not None:
-                splitter.skip(header)
-            splitter.run(limit, progress)
+            with sink(shape) if sink else _RecordsFile(records, shape) as good, rejects.open("wb") as bad:
+                splitter = _Splitter(lines, shape, good, bad, max_record_bytes)
+                if header is not None:
+                    splitter.skip(header)
+                splitter.run(limit, progress)
     except OSError as error:
         reason = f"{error.filename or target}: {error.strerror}"
         raise LocalIOError(reason, hint="check the disk's free space and the folder's permissions") from error
@@ -226,32 +242,25 @@ class _Splitter:
 
         A block that isn't ordinary is tried again in smaller pieces, down to the few lines that have to be read singly.
         """
-        pattern = Pattern.of(self._shape)
-        largest = size = min(BLOCK_BYTES, self._longest)
+        largest = size = min(self._good.block_bytes, self._longest)
         self._limit = limit
         while self._at < self._lines.size and not self._full():
-            block = self._lines.block(self._at, size) if pattern else b""
-            found = records_of(block, pattern) if pattern and block else None
-            if found is None and len(block) > SMALLEST_BLOCK:
+            block = self._lines.block(self._at, size)
+            room = None if limit is None else limit - self.rows
+            taken = self._good.take(block, self._line, room) if block else None
+            if taken is None and len(block) > SMALLEST_BLOCK:
                 size = max(len(block) // 4, 1)
                 continue
-            if found is None:
+            if taken is None:
                 self._take_singly(self._at + len(block))
             else:
-                self._keep(found, len(block))
+                self._at, self._line, self.rows = self._at + len(block), self._line + taken, self.rows + taken
             size = min(size * 2, largest)
             if progress is not None:
                 progress(self._at, self._lines.size)
 
     def _full(self) -> bool:
         return self._limit is not None and self.rows >= self._limit
-
-    def _keep(self, records: Block, size: int) -> None:
-        """Write the records of an ordinary block: each is a line."""
-        if self._limit is not None:
-            records = records.first(self._limit - self.rows)
-        self._good.take(records, self._line)
-        self._at, self._line, self.rows = self._at + size, self._line + records.count, self.rows + records.count
 
     def _take_singly(self, until: int) -> None:
         """Read record by record up to an offset, at least one."""
@@ -266,11 +275,10 @@ class _Splitter:
 
     def _note(self, outcome: Outcome) -> None:
         match outcome:
-            case Row(line, values):
+            case Row(_, values):
                 self.rows += 1
                 self.line_breaks = self.line_breaks or CR_MARK in values or LF_MARK in values
-                record = f"{line}{UNIT_SEPARATOR}{values}\n"
-                self._good.write(record.encode("utf-8", "surrogateescape"))
+                self._good.add(outcome)
             case Refused(line, rule, text):
                 self.rows += 1
                 self.rules[rule.value] += 1

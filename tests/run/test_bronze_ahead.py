@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,13 +15,14 @@ from test_run import MALFORMED, ODD
 
 from pharmaetl import api
 from pharmaetl.engine import Engine
-from pharmaetl.errors import EngineError, GateError, SourceFormatError
+from pharmaetl.errors import EngineError, GateError, LocalIOError, SourceFormatError
 from pharmaetl.lake.documents import RunRecord
-from pharmaetl.local import ahead
+from pharmaetl.local import layers
+from pharmaetl.local.bronze import Origin, write
 from pharmaetl.place import Place
 from pharmaetl.run_options import RunOptions
-from pharmaetl.spark import jobs
-from pharmaetl.text import delimited
+from pharmaetl.text import columns
+from pharmaetl.text.columns import Piece
 
 pytestmark = pytest.mark.engine
 LINES = [*rows(50)[20:], *ODD, *rows(80)[50:], *MALFORMED, *rows(99)[80:]]
@@ -27,9 +30,10 @@ LINES = [*rows(50)[20:], *ODD, *rows(80)[50:], *MALFORMED, *rows(99)[80:]]
 
 @pytest.fixture(autouse=True)
 def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ahead, "FIRST_BYTES", 500)
-    monkeypatch.setattr(ahead, "MOST_BYTES", 2000)
-    monkeypatch.setattr(delimited, "BLOCK_BYTES", 1024)
+    monkeypatch.setattr(layers, "AHEAD_BYTES", 0)
+    monkeypatch.setattr(columns, "FIRST_BYTES", 500)
+    monkeypatch.setattr(columns, "MOST_BYTES", 2000)
+    monkeypatch.setattr(columns, "BLOCK_BYTES", 1024)
 
 
 def publish(place: Place, source: Path) -> RunRecord:
@@ -66,20 +70,32 @@ def test_bronze_of_several_files_holds_the_rows_of_one_in_the_order_of_the_sourc
     assert nothing_left(several)
 
 
-def test_an_engine_that_fails_ahead_fails_the_run_and_publishes_nothing(
+def test_a_piece_that_fails_fails_the_run_and_publishes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, place = jobs.bronze, a_place(tmp_path)
+    place = a_place(tmp_path)
 
-    def failing(session: object, job: jobs.BronzeJob) -> None:
-        if job.records_path.endswith("00001.txt"):
-            Path(job.records_path).write_bytes(b"a\x1fvalue too few\n")
-        real(session, job)  # type: ignore[arg-type]
+    def failing(piece: Piece, names: tuple[str, ...], origin: Origin, path: Path) -> None:
+        damaged = replace(piece, text=(b"a value too few\n",)) if path.name == "part-00001.parquet" else piece
+        write(damaged, names, origin, path)
 
-    monkeypatch.setattr(jobs, "bronze", failing)
-    with pytest.raises(EngineError, match="engine duckdb: ") as failed:
+    monkeypatch.setattr("pharmaetl.local.bronze.write", failing)
+    with pytest.raises(EngineError, match=r"nsde\.csv: bronze of the records from line \d+ on: ") as failed:
         publish(place, a_release(tmp_path / "a.zip", LINES))
     assert api.run_record(place, str(failed.value.run_id)).outcome == "failed"
+    assert not Path(place.storage.root, "manifests").exists()
+    assert nothing_left(place)
+
+
+def test_a_full_disk_fails_the_run_and_publishes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = a_place(tmp_path)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    with pytest.raises(LocalIOError, match="No space left on device"):
+        publish(place, a_release(tmp_path / "a.zip", LINES))
     assert not Path(place.storage.root, "manifests").exists()
     assert nothing_left(place)
 

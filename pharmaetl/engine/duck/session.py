@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pharmaetl.engine.duck.column import duckdb_type, literal, quoted, sqls
+from pharmaetl.engine.duck.column import duckdb_type, literal, quoted
 from pharmaetl.engine.duck.frame import DataFrame
 
 if TYPE_CHECKING:
@@ -39,14 +38,6 @@ class Session:
             "preserve_insertion_order": "false",
         }
         return cls(duckdb.connect(":memory:", config=dict(settings)))
-
-    def use_threads(self, count: int | None) -> None:
-        """In how many threads a query works, the one that asks included; None for one a processor."""
-        self._db.execute("RESET threads" if count is None else f"SET threads = {count}")
-
-    def beside(self) -> Session:
-        """The same database, for another thread."""
-        return Session(self._db.cursor())
 
     @property
     def read(self) -> Reader:
@@ -115,23 +106,9 @@ class Reader:
     def csv(self, path: str, *, schema: str, sep: str, **_: Any) -> DataFrame:
         """The splitter's canonical form: no header, no quotes, LF behind every record, nothing for null."""
         kinds = (part.strip().rpartition(" ") for part in schema.split(","))
-        columns = {name.strip("`"): kind for name, _, kind in kinds}
-        return DataFrame(self._db, f"SELECT * FROM {_records(path, columns, sep)}")
-
-    def in_order(self, path: str, names: Sequence[str], line: str, first: int, *, sep: str, crlf: bool) -> DataFrame:
-        """Records without line numbers: text columns, and the lines that they stand on, counted from `first`.
-
-        By one thread: that is what keeps them in their order.
-        """
-        columns = dict.fromkeys(names, "string")
-        records = _records(path, columns, sep, "parallel = false", end=r"\r\n" if crlf else r"\n")
+        columns = ", ".join(f"{literal(name.strip('`'))}: {literal(duckdb_type(kind))}" for name, _, kind in kinds)
+        form = "header = false, quote = '', escape = '', new_line = '\\n', auto_detect = false"
         return DataFrame(
-            self._db, f"SELECT {first - 1} + row_number() OVER () AS {quoted(line)}, {sqls(names)} FROM {records}"
+            self._db,
+            f"SELECT * FROM read_csv({literal(path)}, columns = {{{columns}}}, delim = {literal(sep)}, {form})",
         )
-
-
-def _records(path: str, columns: dict[str, str], sep: str, *more: str, end: str = r"\n") -> str:
-    """The splitter's canonical form as a table function."""
-    kinds = ", ".join(f"{literal(name)}: {literal(duckdb_type(kind))}" for name, kind in columns.items())
-    form = ("header = false", "quote = ''", "escape = ''", f"new_line = '{end}'", "auto_detect = false", *more)
-    return f"read_csv({literal(path)}, columns = {{{kinds}}}, delim = {literal(sep)}, {', '.join(form)})"
