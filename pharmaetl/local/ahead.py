@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
@@ -29,11 +30,11 @@ class Ahead:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="bronze")
         self._started = self._pool.submit(start)
         self._begun: dict[str, list[Future[None]]] = {}
-        # a piece is up to 32 MiB of text in memory: a splitter that is faster waits
+        # pieces may hold their text in memory, up to 32 MiB: a splitter that is faster waits
         self._room = BoundedSemaphore(_THREADS + 1)
 
-    def sink(self, table: str, convert: Convert) -> SinkOf:
-        """Where the splitter hands a table's records."""
+    def sink(self, table: str, text: Path, convert: Convert) -> SinkOf:
+        """Where the splitter of a text hands a table's records."""
         from pharmaetl.text.columns import Collector
 
         begun = self._begun.setdefault(table, [])
@@ -42,7 +43,7 @@ class Ahead:
             self._room.acquire()
             begun.append(self._pool.submit(self._work, convert, piece, len(begun)))
 
-        return partial(Collector, hand_on=begin)
+        return partial(Collector, text=text, hand_on=begin)
 
     def _work(self, convert: Convert, piece: Piece, number: int) -> None:
         try:

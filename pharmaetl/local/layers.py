@@ -73,7 +73,7 @@ def ahead_of(run: Run, table: Table, text: Text, names: tuple[str, ...]) -> Sink
     def convert(piece: Piece, number: int) -> None:
         write(piece, names, origin, folder / f"part-{number:05d}.parquet")
 
-    return run.ahead.sink(table.name, convert)
+    return run.ahead.sink(table.name, text.path, convert)
 
 
 def _bronze_job(run: Run, member: str, names: tuple[str, ...], records: str, target: str) -> BronzeJob:

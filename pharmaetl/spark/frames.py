@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,7 +31,7 @@ LINE, RUN_ID, SOURCE_SHA256, SOURCE_FILE, RECORD_HASH = (
     "record_hash",
 )
 FINDINGS = "meta_findings"
-TWIN, FILE = "meta_twin", "meta_file"
+TWIN = "meta_twin"
 _SERVED, _WHY = "meta_served_", "meta_why_"
 _REFUSED = "refused"
 _FINDING = frozenset({"rule", "column", "value", "raw"})
@@ -185,19 +184,35 @@ def with_origin(rows: DataFrame, *, run_id: str, source_sha256: str, source_file
     return rows.select("*", *[F.lit(value).alias(name) for name, value in origin])
 
 
-def with_twins(rows: DataFrame) -> DataFrame:
-    """A 64-bit hash of record_hash, which equal rows share. Unequal ones may, too: it says where to look."""
-    return rows.withColumn(TWIN, F.xxhash64(RECORD_HASH))
+def with_twins(rows: DataFrame, *names: str) -> DataFrame:
+    """A 64-bit hash of some columns, else of record_hash, which rows share that have the same values there.
+
+    Others may, too: it says where to look.
+    """
+    return rows.withColumn(TWIN, F.xxhash64(*(names or (RECORD_HASH,))))
 
 
-def twins(rows: DataFrame) -> DataFrame:
+def twins(rows: DataFrame, about: int) -> DataFrame:
     """The hashes that more than one row has: a narrow aggregate, far cheaper than dropDuplicates on whole rows."""
+    found = sorted_twins(rows, about)
+    if found is not None:
+        return found[0]
     return rows.groupBy(TWIN).agg(F.count("*").alias("copies")).where("copies > 1").select(TWIN)
 
 
-def seen(rows: DataFrame, file: int) -> DataFrame:
-    """What to remember of rows that were published: their twins, and the number of the file that they are in."""
-    return rows.select(TWIN, F.lit(file).cast("int").alias(FILE))
+def sorted_twins(rows: DataFrame, about: int) -> tuple[DataFrame, int] | None:
+    """The same, and how many rows there are, by an engine that sorts hashes; None by others, or if it doesn't pay.
+
+    `about`: of how many rows to think.
+    """
+    shared = getattr(rows, "shared", None)
+    found: tuple[DataFrame, int] | None = shared(TWIN, about) if shared is not None else None
+    return found
+
+
+def seen(rows: DataFrame) -> DataFrame:
+    """What to remember of rows that were published: their twins."""
+    return rows.select(TWIN)
 
 
 def again(seen: DataFrame, rows: DataFrame) -> DataFrame:
@@ -205,19 +220,14 @@ def again(seen: DataFrame, rows: DataFrame) -> DataFrame:
     return seen.join(rows.select(TWIN), TWIN, "left_semi").distinct()
 
 
-def hashes_of(rows: DataFrame, doubled: DataFrame) -> DataFrame:
-    """The record_hash of rows with one of these twins, each once."""
-    return rows.join(doubled, TWIN, "left_semi").select(RECORD_HASH).distinct()
-
-
-def with_hashes(rows: DataFrame, hashes: Sequence[str]) -> DataFrame:
-    """The rows with one of these record_hash."""
-    return rows.where(F.col(RECORD_HASH).isin(*hashes))
-
-
-def with_twins_of(rows: DataFrame, doubled: DataFrame) -> DataFrame:
+def with_twin_in(rows: DataFrame, twins: DataFrame) -> DataFrame:
     """The rows with one of these twins."""
-    return with_twins(rows).join(doubled, TWIN, "left_semi")
+    return rows.join(twins, TWIN, "left_semi")
+
+
+def without_twin_in(rows: DataFrame, twins: DataFrame) -> DataFrame:
+    """The rows with none of these twins."""
+    return rows.join(twins, TWIN, "left_anti")
 
 
 def repetitions(
@@ -226,7 +236,7 @@ def repetitions(
     """The source lines of rows that stand further up already: of equal rows, all but the first.
 
     Equal are rows with the same values in the columns `names`; their hashes say no more than where to look.
-    `doubled`: what `twins` gives, worked out, so that an engine knows that it is the small side of the join.
+    `doubled`: the twins to look at, worked out, so that an engine knows that it is the small side of the join.
     `before`: published rows, each of which stands before all of these.
     """
     suspects = rows.select(TWIN, *names, LINE).join(doubled, TWIN, "left_semi").select(*names, LINE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pharmaetl.spark import rules
+from pharmaetl.spark import frames, rules
 from pharmaetl.spark.columns import decimal_text
 from pharmaetl.spark.dialect import F
 from pharmaetl.spark.frames import RECORD_HASH
@@ -35,7 +35,7 @@ def measure(silver: DataFrame, table: TableSpec) -> dict[str, Any]:
         "rows": rows,
         "columns": {column.name: _profile(row, i, rows) for i, column in enumerate(table.columns)},
         "rules": _by_rule(row, table),
-        "keys": _by_key(silver, table),
+        "keys": _by_key(silver, table, rows),
         "digest": digest(rows, row["hashes"] or 0),
     }
 
@@ -88,7 +88,7 @@ def _by_rule(row: dict[str, Any], table: TableSpec) -> dict[str, dict[str, Any]]
     return found
 
 
-def _by_key(silver: DataFrame, table: TableSpec) -> dict[str, dict[str, int]]:
+def _by_key(silver: DataFrame, table: TableSpec, rows: int) -> dict[str, dict[str, int]]:
     """What is known of each key that a rule asks about; rules about the same key share one job."""
     known: dict[tuple[Any, ...], dict[str, int]] = {}
     found = {}
@@ -96,14 +96,19 @@ def _by_key(silver: DataFrame, table: TableSpec) -> dict[str, dict[str, int]]:
         if rule.rule in rules.KEY_RULES:
             key = (frozenset(rule.subject), rule.where)
             if key not in known:
-                known[key] = _repeated(silver.where(rules.in_scope(rule)) if rule.where else silver, rule.subject)
+                known[key] = _repeated(silver.where(rules.in_scope(rule)) if rule.where else silver, rule.subject, rows)
             found[str(index)] = known[key]
     return found
 
 
-def _repeated(rows: DataFrame, key: tuple[str, ...]) -> dict[str, int]:
+def _repeated(rows: DataFrame, key: tuple[str, ...], about: int) -> dict[str, int]:
     """Of the rows whose key is filled: how many, distinct keys, keys of more than one row, and the rows of those."""
-    copies = rows.where(rules.filled(key)).groupBy(*key).agg(F.count(F.lit(1)).alias("copies"))
+    filled = rows.where(rules.filled(key))
+    hashed = frames.with_twins(filled, *key)
+    twins = frames.sorted_twins(hashed, about)
+    if twins is not None:
+        return _repeated_among(frames.with_twin_in(hashed, twins[0]), key, scope=twins[1])
+    copies = filled.groupBy(*key).agg(F.count(F.lit(1)).alias("copies"))
     shared = F.col("copies") > 1
     row = copies.agg(
         F.sum("copies").alias("scope"),
@@ -112,6 +117,14 @@ def _repeated(rows: DataFrame, key: tuple[str, ...]) -> dict[str, int]:
         F.sum(F.when(shared, F.col("copies"))).alias("rows"),
     ).collect()[0]
     return {name: int(value or 0) for name, value in row.asDict().items()}
+
+
+def _repeated_among(suspects: DataFrame, key: tuple[str, ...], scope: int) -> dict[str, int]:
+    """The same, where the rows are known among which all are that share their key."""
+    copies = suspects.groupBy(*key).agg(F.count(F.lit(1)).alias("copies")).where("copies > 1")
+    row = copies.agg(F.count(F.lit(1)).alias("groups"), F.sum("copies").alias("rows")).collect()[0]
+    groups, in_groups = int(row["groups"]), int(row["rows"] or 0)
+    return {"scope": scope, "distinct": scope - in_groups + groups, "groups": groups, "rows": in_groups}
 
 
 def sample(silver: DataFrame, table: TableSpec, index: int) -> list[str]:

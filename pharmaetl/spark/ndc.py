@@ -61,9 +61,10 @@ _REWRITING = (
 
 def ndc11(code: Column) -> Column:
     """The 11 digits (5-4-2) of a package code; null where `reason` says why there are none."""
-    # zeros alone are no code; comparing with the few plain texts of them costs less than looking for another digit
+    # zeros alone are no code; hardly a code is so low that it has to be compared with the few plain texts of them
+    significant = (code > max(_PLAIN_ZEROS)) | ~code.isin(*_PLAIN_ZEROS)
     return (
-        F.when(code.rlike(_PLAIN), F.when(~code.isin(*_PLAIN_ZEROS), _padded(code)))
+        F.when(code.rlike(_PLAIN), F.when(significant, _padded(code)))
         .when(code.rlike(_ELEVEN), F.when(code != "0" * 11, code))
         .when(code.rlike(_whole(*_PACKAGES, _SHORTENED)) & code.rlike(_SIGNIFICANT), _rewritten(code))
     )
@@ -124,8 +125,8 @@ def _padded(code: Column) -> Column:
 
     zero = F.lit("0")
     return (
-        F.when(part(5, 1) == "-", F.concat(zero, part(1, 4), part(6, 4), part(11, 2)))
-        .when(part(10, 1) == "-", F.concat(part(1, 5), zero, part(7, 3), part(11, 2)))
+        F.when(code.like("____-%"), F.concat(zero, part(1, 4), part(6, 4), part(11, 2)))
+        .when(code.like("_________-%"), F.concat(part(1, 5), zero, part(7, 3), part(11, 2)))
         .when(F.length(code) == len("12345-1234-1"), F.concat(part(1, 5), part(7, 4), zero, part(12, 1)))
         .otherwise(F.concat(part(1, 5), part(7, 4), part(12, 2)))
     )

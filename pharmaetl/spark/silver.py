@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 PORTION_ROWS = 2_500_000
 """As many rows are judged at once, by an engine that keeps them in memory."""
-_FEW = 1000
-"""Repeated rows that are asked for one by one."""
+HELD_ROWS = 1_000_000
+"""Rows that may repeat published ones are compared with those once they are so many, and at the end."""
 _OF_A_PORTION = ("judged", "doubled", "repeated", "again")
-_NAMES = (*_OF_A_PORTION, "seen")
-"""What is kept: a portion's rows and what is found out about them, and the twins of all that is published."""
+_NAMES = (*_OF_A_PORTION, "seen", "held")
+"""What is kept: a portion's rows and what is found out about them; the twins of all that is published, and the rows
+that have one of them."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,6 @@ class _Portion:
 
     findings: list[dict[str, Any]]
     refused: int
-    duplicates: int
     table: TableSpec
     """With the columns that the dataset's transform has kept."""
     schema: dict[str, str]
@@ -69,8 +69,9 @@ def silver(session: SparkSession, job: SilverJob) -> dict[str, Any]:
     portions = tables.portions(session, job.bronze_path, PORTION_ROWS)
     for number, paths in enumerate(portions, start=1):
         work.add(paths, is_last=number == len(portions))
-    done = work.done
-    refused, duplicates = sum(one.refused for one in done), sum(one.duplicates for one in done)
+    work.end()
+    done, duplicates = work.done, work.duplicates
+    refused = sum(one.refused for one in done)
     counts = _measured(session, replace(job, table=done[0].table), job.rows - refused - duplicates)
     return {
         **counts,
@@ -88,15 +89,20 @@ def nothing(table: TableSpec) -> dict[str, Any]:
 
 
 class _Work:
-    """What is published so far, and what must be known of it."""
+    """What is published so far, and what must be known of it.
+
+    A row of a later portion that has a twin among the published ones is held back: whether it repeats one of them takes
+    reading them again, which is done once for all such rows.
+    """
 
     def __init__(self, session: SparkSession, job: SilverJob) -> None:
         self._session, self._job = session, job
         self._kept = Kept(session, job.kept_path)
         self._kept.forget(*_NAMES)
         self._seen: DataFrame | None = None
-        self._files: list[str] = []
+        self._held: DataFrame | None = None
         self.done: list[_Portion] = []
+        self.duplicates = 0
 
     def add(self, paths: str | list[str], *, is_last: bool) -> None:
         """Judge some of the rows, and add what is to be published of them to silver, and what is not to quarantine."""
@@ -105,18 +111,27 @@ class _Work:
         judged = self._judged(bronze_rows)
         findings, refused = self._quarantine(judged, bronze_rows)
         rows, table = self._accepted(judged, refused)
-        rows = frames.with_twins(rows)
+        rows = self._without_held(frames.with_twins(rows))
         repeated = self._repeated(rows, table)
         duplicates = int(repeated.count()) if repeated is not None else 0
         if repeated is not None and duplicates:
             rows = frames.without(rows, repeated)
+            self.duplicates += duplicates
         published = frames.silver(rows, table.names, job.run_id)
         tables.write(published, job.silver_path, job.rows - refused - duplicates, more=bool(self.done))
         schema = {field.name: field.dataType.simpleString() for field in published.schema.fields}
-        self.done.append(_Portion(findings, refused, duplicates, table, schema))
+        self.done.append(_Portion(findings, refused, table, schema))
         if not is_last:
-            self._remember(rows)
-        self._kept.forget(*(_NAMES if is_last else _OF_A_PORTION))
+            self._seen = self._kept.add("seen", frames.seen(rows))
+        if self._held is not None and self._held.count() >= HELD_ROWS:
+            self._settle(self._held)
+        self._kept.forget(*_OF_A_PORTION)
+
+    def end(self) -> None:
+        """Publish the rest."""
+        if self._held is not None:
+            self._settle(self._held)
+        self._kept.forget(*_NAMES)
 
     def _judged(self, bronze_rows: DataFrame) -> DataFrame:
         """Every row with its typed values and what is wrong with it, worked out once and kept."""
@@ -154,35 +169,37 @@ class _Work:
             tables.write(rows, job.quarantine_path, 0, more=more)
         return findings, refused
 
+    def _without_held(self, rows: DataFrame) -> DataFrame:
+        """The rows without those that have a twin in silver, which are held back."""
+        if self._seen is None:
+            return rows
+        again = self._kept.keep("again", frames.again(self._seen, rows))
+        if not again.limit(1).collect():
+            return rows
+        self._held = self._kept.add("held", frames.with_twin_in(rows, again))
+        return frames.without_twin_in(rows, again)
+
     def _repeated(self, rows: DataFrame, table: TableSpec) -> DataFrame | None:
-        """The source lines of rows that stand further up already, among these or in silver; None where none does."""
-        doubled, before = frames.twins(rows), None
-        if self._seen is not None:
-            again = self._kept.keep("again", frames.again(self._seen, rows))
-            before = self._before(rows, again)
-            doubled = doubled.unionByName(again.select(frames.TWIN)) if before is not None else doubled
-        doubled = self._kept.keep("doubled", doubled)
+        """The source lines of rows that stand further up already, among these; None where none does."""
+        doubled = self._kept.keep("doubled", frames.twins(rows, min(self._job.rows, PORTION_ROWS)))
         if not doubled.limit(1).collect():
             return None
-        return self._kept.keep("repeated", frames.repetitions(rows, doubled, table.hashed, before))
+        return self._kept.keep("repeated", frames.repetitions(rows, doubled, table.hashed))
 
-    def _before(self, rows: DataFrame, again: DataFrame) -> DataFrame | None:
-        """Of the rows in silver, those that these may repeat."""
-        hashes = frames.hashes_of(rows, again).limit(_FEW + 1).collect()
-        if not hashes:
-            return None
-        files = again.select(frames.FILE).distinct().orderBy(frames.FILE).collect()
-        silver_rows = tables.read(self._session, [self._files[int(row[0])] for row in files])
-        if len(hashes) <= _FEW:
-            return frames.with_hashes(silver_rows, [str(row[0]) for row in hashes])
-        return frames.with_twins_of(silver_rows, again)
-
-    def _remember(self, rows: DataFrame) -> None:
-        """Keep the twins of what was published, for portions to come, and in which file they are."""
-        files = tables.files(self._session, self._job.silver_path)
-        if len(files) > len(self._files):
-            self._seen = self._kept.add("seen", frames.seen(rows, len(self._files)))
-        self._files = files
+    def _settle(self, held: DataFrame) -> None:
+        """Publish those of the rows held back that repeat no published one: unequal rows whose hashes are the same."""
+        job, done = self._job, self.done[0]
+        published = frames.with_twins(tables.read(self._session, job.silver_path))
+        twins = held.select(frames.TWIN)
+        before = frames.with_twin_in(published, twins)
+        repeated = self._kept.keep("repeated", frames.repetitions(held, twins, done.table.hashed, before))
+        held_rows, duplicates = int(held.count()), int(repeated.count())
+        if duplicates < held_rows:
+            rest = frames.silver(frames.without(held, repeated), done.table.names, job.run_id)
+            tables.write(rest, job.silver_path, held_rows - duplicates, more=True)
+        self.duplicates += duplicates
+        self._kept.forget("held", "repeated")
+        self._held = None
 
 
 def _finding(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""Records of a text as columns: the lines of ordinary blocks as served, the others written as CSV anew."""
+"""Records of a text as columns: lines of ordinary blocks are read from its file as served, others written as CSV."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -53,7 +54,10 @@ class Piece:
     """Some records of a text, in its order."""
 
     form: Form
-    text: tuple[bytes, ...]
+    file: pa.NativeFile
+    """The text, open: its path may be another one by now."""
+    parts: tuple[bytes | range, ...]
+    """Records, or where in the file they are."""
     runs: tuple[tuple[int, int], ...]
     """Where in the source they stand: a line, and how many records follow it, each a line below the one before."""
     line_breaks: bool
@@ -90,25 +94,45 @@ class Piece:
             strings_can_be_null=True,
             quoted_strings_can_be_null=True,
         )
-        found = csv.read_csv(pa.BufferReader(b"".join(self.text)), read, parse, convert)
+        found = csv.read_csv(self._stream(), read, parse, convert)
         if found.num_rows != self.rows:
             raise pa.ArrowInvalid(f"{found.num_rows} records of {self.rows}")
         lines = np.concatenate([np.arange(first, first + count) for first, count in self.runs])
         return found.append_column(line, pa.array(lines, pa.int64()))
 
+    def _stream(self) -> pa.NativeFile:
+        import pyarrow as pa
+
+        match self.parts:
+            case [range() as one]:
+                return self.file.get_stream(one.start, len(one))
+            case _:
+                return pa.BufferReader(b"".join(map(self._bytes, self.parts)))
+
+    def _bytes(self, part: bytes | range) -> bytes:
+        if isinstance(part, bytes):
+            return part
+        found: bytes = self.file.get_stream(part.start, len(part)).read()
+        return found
+
 
 class Collector:
     """Takes records, and hands them on in pieces of bounded size."""
 
-    def __init__(self, shape: Shape, hand_on: Callable[[Piece], None]) -> None:
+    def __init__(self, shape: Shape, *, text: Path, hand_on: Callable[[Piece], None]) -> None:
+        """`text`: the file that they are from."""
+        import pyarrow as pa
+
         self._form, self._ordinary = Form.of(shape)
+        self._file = pa.OSFile(str(text))
+        self._is_as_stored = not shape.cr_only
         self.block_bytes = BLOCK_BYTES if self._ordinary else 0
         self._hand_on = hand_on
         self._full = FIRST_BYTES
         self._empty()
 
     def _empty(self) -> None:
-        self._text: list[bytes] = []
+        self._parts: list[bytes | range] = []
         self._runs: list[tuple[int, int]] = []
         self._bytes, self._line_breaks = 0, False
 
@@ -121,14 +145,14 @@ class Collector:
         if kind is None and self._runs:
             self._hand_over()
 
-    def take(self, block: bytes, line: int, most: int | None) -> int | None:
+    def take(self, block: bytes, at: int, line: int, most: int | None) -> int | None:
         """All records of a block, or the first of them, where it is an ordinary one; how many were taken."""
         count = self._ordinary.records(block) if self._ordinary else None
         if count is None:
             return None
         if most is not None and most < count:
             block, count = b"".join(block.splitlines(keepends=True)[:most]), most
-        self._append(block, line, count)
+        self._append(range(at, at + len(block)) if self._is_as_stored else block, line, count)
         return count
 
     def add(self, row: Row) -> None:
@@ -138,17 +162,21 @@ class Collector:
             text, self._line_breaks = text.replace(CR_MARK, "\r").replace(LF_MARK, "\n"), True
         self._append(self._form.line(text.split(UNIT_SEPARATOR)).encode(), row.line, 1)
 
-    def _append(self, text: bytes, line: int, count: int) -> None:
+    def _append(self, part: bytes | range, line: int, count: int) -> None:
+        size, last = len(part), self._parts[-1] if self._parts else None
+        if isinstance(part, range) and isinstance(last, range) and last.stop == part.start:
+            self._parts[-1] = range(last.start, part.stop)
+        else:
+            self._parts.append(part)
         if self._runs and sum(self._runs[-1]) == line:
             first, before = self._runs.pop()
             line, count = first, before + count
         self._runs.append((line, count))
-        self._text.append(text)
-        self._bytes += len(text)
+        self._bytes += size
         if self._bytes >= self._full:
             self._hand_over()
 
     def _hand_over(self) -> None:
-        self._hand_on(Piece(self._form, tuple(self._text), tuple(self._runs), self._line_breaks))
+        self._hand_on(Piece(self._form, self._file, tuple(self._parts), tuple(self._runs), self._line_breaks))
         self._empty()
         self._full = min(self._full * 2, MOST_BYTES)

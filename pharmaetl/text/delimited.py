@@ -58,10 +58,10 @@ class Sink(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-    def take(self, block: bytes, line: int, most: int | None, /) -> int | None:
+    def take(self, block: bytes, at: int, line: int, most: int | None, /) -> int | None:
         """All records of a block at once, each on one line, or the first of them; how many were taken.
 
-        `line`: the number of the first one's. None where they have to be read one by one.
+        `at`, `line`: where in the file it starts, and on which line. None where they have to be read one by one.
         """
         ...
 
@@ -87,7 +87,7 @@ class _RecordsFile:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def take(self, block: bytes, line: int, most: int | None) -> int | None:
+    def take(self, block: bytes, _at: int, line: int, most: int | None) -> int | None:
         records = records_of(block, self._pattern) if self._pattern else None
         if records is None:
             return None
@@ -247,7 +247,7 @@ class _Splitter:
         while self._at < self._lines.size and not self._full():
             block = self._lines.block(self._at, size)
             room = None if limit is None else limit - self.rows
-            taken = self._good.take(block, self._line, room) if block else None
+            taken = self._good.take(block, self._at, self._line, room) if block else None
             if taken is None and len(block) > SMALLEST_BLOCK:
                 size = max(len(block) // 4, 1)
                 continue

@@ -76,7 +76,7 @@ def test_a_piece_that_fails_fails_the_run_and_publishes_nothing(
     place = a_place(tmp_path)
 
     def failing(piece: Piece, names: tuple[str, ...], origin: Origin, path: Path) -> None:
-        damaged = replace(piece, text=(b"a value too few\n",)) if path.name == "part-00001.parquet" else piece
+        damaged = replace(piece, parts=(b"a value too few\n",)) if path.name == "part-00001.parquet" else piece
         write(damaged, names, origin, path)
 
     monkeypatch.setattr("pharmaetl.local.bronze.write", failing)

@@ -12,7 +12,8 @@ import pytest
 from pyspark.sql import SparkSession
 from test_jobs import a_row, run_jobs
 
-from pharmaetl.spark import silver
+from pharmaetl.engine.duck import frame
+from pharmaetl.spark import dialect, frames, silver
 
 pytestmark = pytest.mark.engine
 PORTION, ROWS = 7, 60
@@ -49,15 +50,17 @@ def table_at(folder: Path) -> Counter[tuple[tuple[str, Any], ...]]:
 
 
 @pytest.mark.parametrize("seed", range(7))
-@pytest.mark.parametrize("few", [0, 1000])
+@pytest.mark.parametrize("held", [1, 5, 1000])
+@pytest.mark.parametrize("sorted_from", [0, 1000])
 def test_portions_publish_refuse_and_count_what_all_rows_at_once_do(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, few: int
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, held: int, sorted_from: int
 ) -> None:
     rows, rejects = some_rows(seed), [["900", "field_count", "a,b"], ["901", "bad_quote", 'a"b']]
     (tmp_path / "whole").mkdir()
     whole = run_jobs(spark, tmp_path / "whole", rows, rejects)
     monkeypatch.setattr(silver, "PORTION_ROWS", PORTION)
-    monkeypatch.setattr(silver, "_FEW", few)
+    monkeypatch.setattr(silver, "HELD_ROWS", held)
+    monkeypatch.setattr(frame, "_FEWEST_SORTED", sorted_from)
     (tmp_path / "several").mkdir()
     several = run_jobs(
         spark, tmp_path / "several", rows, rejects, between=lambda bronze: in_several_files(bronze, SIZES)
@@ -86,3 +89,35 @@ def test_nothing_of_one_table_is_known_to_the_next_one(
             run_jobs(spark, tmp_path / name, some_rows(1), between=lambda bronze: in_several_files(bronze, SIZES))
         )
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("hashed", ["twins", "record_hash"])
+@pytest.mark.parametrize("held", [1, 5, 1000])
+def test_rows_with_the_hash_of_a_published_one_stay(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hashed: str, held: int
+) -> None:
+    """What is left out is equal by value to a row of another portion, whatever the hashes say."""
+    rows = some_rows(3)
+    (tmp_path / "whole").mkdir()
+    whole = run_jobs(spark, tmp_path / "whole", rows)
+
+    def hashed_alike(rows: Any, *_: object) -> Any:
+        if hashed == "twins":
+            return rows.withColumn(frames.TWIN, dialect.F.lit(1).cast("bigint"))
+        return rows.withColumn(frames.RECORD_HASH, dialect.F.lit("0" * 32))
+
+    monkeypatch.setattr(frames, "with_twins" if hashed == "twins" else "with_record_hash", hashed_alike)
+    monkeypatch.setattr(silver, "PORTION_ROWS", PORTION)
+    monkeypatch.setattr(silver, "HELD_ROWS", held)
+    (tmp_path / "several").mkdir()
+    several = run_jobs(spark, tmp_path / "several", rows, between=lambda bronze: in_several_files(bronze, SIZES))
+    different = {"digest"} if hashed == "record_hash" else set()
+    assert {name: value for name, value in several.items() if name not in different} == {
+        name: value for name, value in whole.items() if name not in different
+    }
+    names = ("item_code", "ndc11", "proprietary_name", "marketing_start_date")
+    assert values_at(tmp_path / "several" / "silver", names) == values_at(tmp_path / "whole" / "silver", names)
+
+
+def values_at(folder: Path, names: tuple[str, ...]) -> Counter[tuple[Any, ...]]:
+    return Counter(tuple(row[name] for name in names) for row in pq.read_table(folder).to_pylist())

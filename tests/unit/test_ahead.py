@@ -25,14 +25,18 @@ def split(work: Ahead, folder: Path, records: int, convert: object) -> None:
     """Records of one digit, each a piece."""
     text = folder / "text"
     text.write_bytes(b"".join(b"%d\n" % (number % 10) for number in range(records)))
-    delimited.split(text, TSV, 1, folder, sink=work.sink("nsde", convert))  # type: ignore[arg-type]
+    delimited.split(text, TSV, 1, folder, sink=work.sink("nsde", text, convert))  # type: ignore[arg-type]
+
+
+def bytes_of(piece: Piece) -> bytes:
+    return b"".join(map(piece._bytes, piece.parts))
 
 
 def test_every_piece_is_made_once_and_numbered_in_the_order_of_the_source(tmp_path: Path) -> None:
     made: dict[int, bytes] = {}
     started = []
     with closing(Ahead(lambda: started.append(1))) as work:
-        split(work, tmp_path, 20, lambda piece, number: made.setdefault(number, b"".join(piece.text)))
+        split(work, tmp_path, 20, lambda piece, number: made.setdefault(number, bytes_of(piece)))
         assert work.wait("nsde")
         assert not work.wait("another table")
     assert [made[number] for number in range(20)] == [b"%d\n" % (number % 10) for number in range(20)]

@@ -18,7 +18,7 @@ from pharmaetl.config.dataset_config import Dialect
 from pharmaetl.text import columns, delimited
 from pharmaetl.text.columns import Collector, Form, Piece
 from pharmaetl.text.ordinary import Ordinary
-from pharmaetl.text.records import Shape
+from pharmaetl.text.records import Row, Shape
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def assert_same(
     rejects = (folder / "rejects.txt").read_bytes()
     pieces: list[Piece] = []
     with sizes(block, piece):
-        sink = partial(Collector, hand_on=pieces.append)
+        sink = partial(Collector, text=folder / "text", hand_on=pieces.append)
         split = delimited.split(folder / "text", dialect, fields, folder, limit=limit, sink=sink)
     assert rows_of(pieces, fields) == [(line, *(value or None for value in values)) for line, *values in singly.rows]
     assert (folder / "rejects.txt").read_bytes() == rejects
@@ -138,27 +138,36 @@ def test_a_trailing_delimiter_ends_every_line_of_an_ordinary_block(block: str, r
     assert Ordinary(Shape("|", "", 2, trailing=True)).records(block.encode()) == records
 
 
-def test_pieces_double_in_size_and_lines_in_a_row_are_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def collector(folder: Path, pieces: list[Piece]) -> Collector:
+    (folder / "text").touch()
+    return Collector(Shape(",", '"', 2), text=folder / "text", hand_on=pieces.append)
+
+
+def test_pieces_double_in_size_and_lines_in_a_row_are_one_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(columns, "FIRST_BYTES", 8)
     monkeypatch.setattr(columns, "MOST_BYTES", 16)
     pieces: list[Piece] = []
-    with Collector(Shape(",", '"', 2), pieces.append) as sink:
+    at = 0
+    with collector(tmp_path, pieces) as sink:
         for block, line in ((b"a,b\nc,d\n", 2), (b"e,f\n", 4), (b"g,h\ni,j\n", 7), (b"k,l\n", 9), (b"m,n\n", 10)):
-            assert sink.take(block, line, None) == block.count(b"\n")
-    assert [piece.runs for piece in pieces] == [((2, 2),), ((4, 1), (7, 3)), ((10, 1),)]
+            assert sink.take(block, at, line, None) == block.count(b"\n")
+            at += len(block)
+        sink.add(Row(11, "o\x1fp"))
+    assert [piece.runs for piece in pieces] == [((2, 2),), ((4, 1), (7, 3)), ((10, 2),)]
+    assert [piece.parts for piece in pieces] == [(range(8),), (range(8, 24),), (range(24, 28), b"o,p\n")]
 
 
-def test_records_that_could_not_all_be_split_are_not_handed_on() -> None:
+def test_records_that_could_not_all_be_split_are_not_handed_on(tmp_path: Path) -> None:
     pieces: list[Piece] = []
-    sink = Collector(Shape(",", '"', 2), pieces.append)
-    sink.take(b"a,b\n", 1, None)
+    sink = collector(tmp_path, pieces)
+    sink.take(b"a,b\n", 0, 1, None)
     sink.__exit__(OSError, OSError("full"), None)
     assert pieces == []
 
 
-def test_no_record_makes_no_piece() -> None:
+def test_no_record_makes_no_piece(tmp_path: Path) -> None:
     pieces: list[Piece] = []
-    with Collector(Shape(",", '"', 2), pieces.append):
+    with collector(tmp_path, pieces):
         pass
     assert pieces == []
 
@@ -166,4 +175,6 @@ def test_no_record_makes_no_piece() -> None:
 @pytest.mark.parametrize("text", [b"a,b\nc\n", b"a,b\n", b"a,b\nc,d\ne,f\n"])
 def test_a_piece_that_is_not_what_it_says_is_no_table(text: bytes) -> None:
     with pytest.raises(pa.ArrowInvalid):
-        Piece(Form(",", '"', trailing=False), (text,), ((2, 2),), line_breaks=False).table(("a", "b"), "line")
+        Piece(Form(",", '"', trailing=False), pa.BufferReader(b""), (text,), ((2, 2),), line_breaks=False).table(
+            ("a", "b"), "line"
+        )

@@ -19,6 +19,9 @@ _ZSTD_LEVEL = 1
 _ROW_GROUP_ROWS = 61_440
 """Half of the usual number: a group's columns stay in the processor's cache while it is made, and two threads share the
 groups of a small table evenly. Files are a thousandth larger."""
+_FEWEST_SORTED, _MOST_SORTED = 1_000_000, 100_000_000
+"""Rows of which hashes are sorted: fewer aren't worth loading numpy, more don't fit into memory."""
+_TWICE, _SHARED = "meta_twice", "meta_shared"
 _JOINS = {"inner": "JOIN", "left": "LEFT JOIN", "left_semi": "SEMI JOIN", "left_anti": "ANTI JOIN"}
 
 
@@ -159,6 +162,26 @@ class DataFrame:
     def count(self) -> int:
         """How many rows."""
         return int(self.agg(F.count("*").alias("rows")).collect()[0]["rows"])
+
+    def shared(self, name: str, about: int) -> tuple[DataFrame, int] | None:
+        """The values of a column of hashes that more than one row has, each once; and how many rows there are.
+
+        They are kept until the next time. `about`: of how many rows to think; None where sorting so many doesn't pay,
+        which takes a fourth of the time of grouping. A Spark frame has none of this name.
+        """
+        if not _FEWEST_SORTED <= about <= _MOST_SORTED:
+            return None
+        import numpy as np
+
+        # a table is filled by all threads, a result is fetched by one
+        column = quoted(name)
+        self._db.execute(f"CREATE OR REPLACE TEMP TABLE {_SHARED} AS SELECT {column} FROM {self._source}")
+        values: Any = self._db.execute(f"SELECT {column} FROM {_SHARED}").fetchnumpy()[name]
+        values.sort()
+        self._db.register(_TWICE, {name: np.unique(values[1:][values[1:] == values[:-1]])})
+        self._db.execute(f"CREATE OR REPLACE TEMP TABLE {_SHARED} AS FROM {_TWICE}")
+        self._db.unregister(_TWICE)
+        return self._of(f"SELECT * FROM {_SHARED}"), len(values)
 
     @property
     def write(self) -> Writer:

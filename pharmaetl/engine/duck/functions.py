@@ -143,9 +143,9 @@ def md5(text: Column | str) -> Column:
     return Column(f"md5({column_of(text).sql})")
 
 
-def xxhash64(value: Column | str) -> Column:
+def xxhash64(*values: Column | str) -> Column:
     """A hash of 64 bits; not the one that Spark works out, so none to be kept."""
-    return Column(f"hash({column_of(value).sql})")
+    return Column(f"hash({sqls(values)})")
 
 
 def conv(digits: Column | str, base: int, to: int) -> Column:
