@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 _THREADS = min(max(os.cpu_count() or 1, 2), 8)
 """One for each processor; each holds a piece's columns in memory while they are written, so not for any number."""
 
+LEAST_BYTES = 16 * 1024**2
+"""Texts of at least this size are worth it: smaller ones are done with before what this needs is loaded."""
+
 Convert = Callable[["Piece", int], None]
 """Makes bronze of some records; the number says which piece of the table they are."""
 
@@ -25,10 +29,13 @@ Convert = Callable[["Piece", int], None]
 class Ahead:
     """Works on the pieces that splitters have finished, in threads of its own."""
 
-    def __init__(self, start: Callable[[], object]) -> None:
-        """`start`: what else is to be done meanwhile, such as starting the engine."""
+    def __init__(self, start: Callable[[], object], largest: int) -> None:
+        """`start`: what else is to be done meanwhile, such as starting the engine; `largest`: bytes of the texts."""
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="bronze")
         self._started = self._pool.submit(start)
+        if largest >= LEAST_BYTES:
+            # what takes a quarter of a second is there when the first text is unpacked
+            self._pool.submit(import_module, "pharmaetl.local.bronze")
         self._begun: dict[str, list[Future[None]]] = {}
         # pieces may hold their text in memory, up to 32 MiB: a splitter that is faster waits
         self._room = BoundedSemaphore(_THREADS + 1)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pharmaetl.errors import EngineError
 from pharmaetl.spark import frames
+from pharmaetl.spark.columns import BLANKS, FIRST_VISIBLE, LAST_VISIBLE
+from pharmaetl.spark.tables import TRIMMED
 from pharmaetl.text.columns import Piece
 
 _ROW_GROUP_ROWS = 61_440
@@ -36,6 +40,7 @@ def write(piece: Piece, names: tuple[str, ...], origin: Origin, path: Path) -> N
             f"{origin.source_file}: bronze of the records from line {piece.runs[0][0]} on: {error}",
             hint="nothing was published; please report this",
         ) from error
+    trimmed = json.dumps([name for name in names if not has_outer_blanks(table[name])])
     by_dictionary = [name for name in names if _repeats(table[name])]
     constants = {
         frames.SOURCE_FILE: origin.source_file,
@@ -44,10 +49,9 @@ def write(piece: Piece, names: tuple[str, ...], origin: Origin, path: Path) -> N
     }
     for name, value in constants.items():
         table = table.append_column(name, _constant(value, table.num_rows))
-    pq.write_table(
-        table,
+    with pq.ParquetWriter(
         path,
-        row_group_size=_ROW_GROUP_ROWS,
+        table.schema,
         compression="zstd",
         compression_level=1,
         use_dictionary=[*by_dictionary, *constants],
@@ -55,7 +59,27 @@ def write(piece: Piece, names: tuple[str, ...], origin: Origin, path: Path) -> N
         write_statistics=[frames.LINE],
         column_encoding={frames.LINE: "DELTA_BINARY_PACKED"},
         store_schema=False,
-    )
+    ) as out:
+        out.write_table(table, _ROW_GROUP_ROWS)
+        out.add_key_value_metadata({TRIMMED: trimmed})
+
+
+def has_outer_blanks(column: pa.ChunkedArray) -> bool:
+    """Does a text of the column begin or end with a blank? Told by its first and last bytes, which hardly ever are."""
+    return any(_has_outer_blanks(chunk) for chunk in column.chunks)
+
+
+def _has_outer_blanks(texts: pa.StringArray) -> bool:
+    _, places, content = texts.buffers()
+    if not content:
+        return False
+    ends = np.frombuffer(places, np.int32, len(texts) + 1, texts.offset * np.dtype(np.int32).itemsize)
+    data = np.frombuffer(content, np.uint8)
+    filled = ends[1:] > ends[:-1]
+    outer = np.stack([data[ends[:-1][filled]], data[ends[1:][filled] - 1]])
+    plain = ((outer >= ord(FIRST_VISIBLE)) & (outer <= ord(LAST_VISIBLE))).all(axis=0)
+    others = texts.take(np.flatnonzero(filled)[~plain]).to_pylist()
+    return any(text[0] in BLANKS or text[-1] in BLANKS for text in others)
 
 
 def _repeats(column: pa.ChunkedArray) -> bool:

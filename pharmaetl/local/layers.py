@@ -14,6 +14,7 @@ from pharmaetl.errors import EngineError
 from pharmaetl.lake import layout
 from pharmaetl.lake.documents import TableResult
 from pharmaetl.lake.local_storage import LocalStorage
+from pharmaetl.local import ahead
 from pharmaetl.local import contract as local_contract
 from pharmaetl.local import quality as local_quality
 from pharmaetl.local.exchange import exchange_of
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
     from pharmaetl.spark.jobs import BronzeJob
     from pharmaetl.text.columns import Piece
-
-AHEAD_BYTES = 16 * 1024**2
-"""Texts of at least this size become bronze while they are being split, by an engine that lets them."""
 
 
 def bronze(run: Run) -> None:
@@ -58,11 +56,8 @@ def bronze(run: Run) -> None:
 
 
 def ahead_of(run: Run, table: Table, text: Text, names: tuple[str, ...]) -> SinkOf | None:
-    """Where the splitter hands a table's records, so that bronze is made of them meanwhile; None for a plain file.
-
-    A small text is done with before the libraries that this needs are loaded.
-    """
-    if run.ahead is None or text.path.stat().st_size < AHEAD_BYTES:
+    """Where the splitter hands a table's records, so that bronze is made of them meanwhile; None for a plain file."""
+    if run.ahead is None or text.path.stat().st_size < ahead.LEAST_BYTES:
         return None
     from pharmaetl.local.bronze import Origin, write
 

@@ -154,12 +154,15 @@ class Run:
         """Who runs this, as the record says it."""
         return self.execution or process_name()
 
-    def warm_up(self) -> None:
-        """Start the engine now, where it runs beside this process or can work beside the splitter."""
+    def warm_up(self, largest: int) -> None:
+        """Start the engine now, where it runs beside this process or can work beside the splitter.
+
+        `largest`: bytes of the largest text to come, by which is known whether bronze will be made ahead.
+        """
         if self.execution is not None:
             return
         if self.engine.works_ahead:
-            self.ahead = Ahead(self.engine.start_early)
+            self.ahead = Ahead(self.engine.start_early, largest)
         else:
             self.engine.start_early()
 

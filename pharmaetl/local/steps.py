@@ -167,7 +167,7 @@ def unpack_source(run: Run) -> Stop | None:
     tables = run.dataset.config.tables
     run.release_date = release.date_in([member.name for member in found], run.dataset.config.release_date)
     chosen = unpack.select(found, [(table.name, table.member, table.optional) for table in tables], fetched.file_name)
-    run.warm_up()
+    run.warm_up(max((found.bytes or 0 for found in chosen.values()), default=0))
     for table in tables:
         if table.name in chosen:
             run.parts.append(_part(run, table, chosen[table.name]))

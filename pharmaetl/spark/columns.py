@@ -18,10 +18,11 @@ FIELD_SEPARATOR = "\x1f"
 NULL_MARKER = "\x1e"
 """Neither occurs in a value: the splitter refuses records that hold them."""
 
-_BLANKS = (
+BLANKS = (
     "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003"
     "\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
+"""What is taken off both ends of a value."""
 _GARBLED = r"[^\x00-\x7f]|^[0-9*+-].*[^0-9A-Za-z]"
 """A code that was an NDC once: look-alike dashes or digits, a segment too long, `2-Jan`. The digits beside it can't be
 checked. Codes of other systems are letters and digits, or start with a letter.
@@ -32,7 +33,7 @@ _BLANK = r"[ \t\n\x0b\x0c\r]"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
-_FIRST_VISIBLE, _LAST_VISIBLE = "!", "~"
+FIRST_VISIBLE, LAST_VISIBLE = "!", "~"
 """Of ASCII: texts that begin and end with characters in between have nothing to be trimmed."""
 TYPED = "meta_typed_"
 """Before the name of a column: its typed value, beside the text that it was read from."""
@@ -42,9 +43,9 @@ _DIGITS_OF, _KIND_OF = "meta_ndc11_of_", "meta_kind_of_"
 def tidy(name: str) -> Column:
     """Text without outer blanks (Unicode's too, such as the no-break space); null where nothing is left."""
     text, last = F.col(name), F.substring(name, -1, 1)
-    is_tidy = text.between(_FIRST_VISIBLE, _LAST_VISIBLE) & last.between(_FIRST_VISIBLE, _LAST_VISIBLE)
+    is_tidy = text.between(FIRST_VISIBLE, LAST_VISIBLE) & last.between(FIRST_VISIBLE, LAST_VISIBLE)
     # looking at both ends costs a tenth of trimming by a set of characters, which hardly any value needs
-    return F.when(is_tidy, text).otherwise(F.expr(f"nullif(trim(BOTH '{_BLANKS}' FROM `{name}`), '')"))
+    return F.when(is_tidy, text).otherwise(F.expr(f"nullif(trim(BOTH '{BLANKS}' FROM `{name}`), '')"))
 
 
 def digits_of_codes(columns: Sequence[ColumnSpec]) -> list[Column]:

@@ -61,8 +61,10 @@ def complete(bronze_rows: DataFrame, table: TableSpec) -> DataFrame:
     return bronze_rows.select("*", *[F.lit(None).cast("string").alias(name) for name in missing])
 
 
-def judged(bronze_rows: DataFrame, table: TableSpec) -> DataFrame:
+def judged(bronze_rows: DataFrame, table: TableSpec, trimmed: frozenset[str] = frozenset()) -> DataFrame:
     """Silver's typed columns, with what is wrong with each row: meta_line, meta_findings (0x1E between them, or '').
+
+    `trimmed`: columns known to have no outer blanks and no empty values.
 
     Whoever needs it more than once writes it to a file and reads that: to an engine each use of an expression is new
     work, and these are the dear ones.
@@ -70,7 +72,8 @@ def judged(bronze_rows: DataFrame, table: TableSpec) -> DataFrame:
     names = [name for name in bronze_rows.columns if not name.startswith("meta_")]
     served = [F.col(name).alias(_SERVED + name) for name in names]
     # tidied in a select of its own, so that what is computed from a value doesn't tidy it anew at each mention
-    tidied = bronze_rows.select(*[tidy(name).alias(name) for name in names], F.col(LINE), *served)
+    texts = [F.col(name) if name in trimmed else tidy(name).alias(name) for name in names]
+    tidied = bronze_rows.select(*texts, F.col(LINE), *served)
     # … and so on: what several expressions need is a column of the select before
     digits = tidied.select("*", *digits_of_codes(table.columns))
     known = digits.select("*", *kinds_of_codes(table.columns))
@@ -83,8 +86,8 @@ def judged(bronze_rows: DataFrame, table: TableSpec) -> DataFrame:
         *[why.alias(_WHY + name) for name, why in whys if why is not None],
     )
     found = _findings(table)
-    texts = F.concat_ws(NULL_MARKER, *[finding.text() for finding in found]) if found else F.lit("")
-    return explained.select(*table.names, LINE, texts.alias(FINDINGS))
+    said = F.concat_ws(NULL_MARKER, *[finding.text() for finding in found]) if found else F.lit("")
+    return explained.select(*table.names, LINE, said.alias(FINDINGS))
 
 
 @dataclass(frozen=True)

@@ -108,10 +108,10 @@ class _Work:
         """Judge some of the rows, and add what is to be published of them to silver, and what is not to quarantine."""
         job = self._job
         bronze_rows = frames.complete(tables.read(self._session, paths), job.table)
-        judged = self._judged(bronze_rows)
+        judged = self._judged(bronze_rows, tables.trimmed(self._session, paths))
         findings, refused = self._quarantine(judged, bronze_rows)
         rows, table = self._accepted(judged, refused)
-        rows = self._without_held(frames.with_twins(rows))
+        rows = self._without_held(rows)
         repeated = self._repeated(rows, table)
         duplicates = int(repeated.count()) if repeated is not None else 0
         if repeated is not None and duplicates:
@@ -133,16 +133,16 @@ class _Work:
             self._settle(self._held)
         self._kept.forget(*_NAMES)
 
-    def _judged(self, bronze_rows: DataFrame) -> DataFrame:
+    def _judged(self, bronze_rows: DataFrame, trimmed: frozenset[str]) -> DataFrame:
         """Every row with its typed values and what is wrong with it, worked out once and kept."""
         job = self._job
-        judged = frames.judged(bronze_rows, job.table)
+        judged = frames.judged(bronze_rows, job.table, trimmed)
         if job.transforms_path is None:
-            judged = frames.with_record_hash(judged, job.table.hashed)
+            judged = frames.with_twins(frames.with_record_hash(judged, job.table.hashed))
         return self._kept.keep("judged", judged)
 
     def _accepted(self, judged: DataFrame, refused: int) -> tuple[DataFrame, TableSpec]:
-        """The rows to publish with their record_hash, and the table with what the dataset's transform has kept."""
+        """The rows to publish, hashed, and the table with what the dataset's transform has kept."""
         job = self._job
         rows = frames.accepted(judged) if refused else judged.drop(frames.FINDINGS)
         if job.transforms_path is None:
@@ -150,7 +150,7 @@ class _Work:
         transform = load_transform(job.transforms_path, f"silver_{job.table.name}")
         rows = transform(rows) if transform else rows
         table = job.table.kept(rows.columns)
-        return frames.with_record_hash(rows, table.hashed), table
+        return frames.with_twins(frames.with_record_hash(rows, table.hashed)), table
 
     def _quarantine(self, judged: DataFrame, bronze_rows: DataFrame) -> tuple[list[dict[str, Any]], int]:
         """Count what is wrong by rule, and write the rows that are refused aside; returns both counts."""

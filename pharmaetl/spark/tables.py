@@ -11,6 +11,8 @@ from pharmaetl.spark.columns import FIELD_SEPARATOR
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+TRIMMED = "pharmaetl.trimmed"
+"""In the metadata of a bronze file: a JSON list of the columns in which no value has outer blanks."""
 WHOLE_FILE_ROWS = 200_000
 """Tables up to this size are written as one file (Sail writes up to four where exact duplicates were taken out)."""
 
@@ -67,10 +69,10 @@ def portions(session: SparkSession, path: str, most: int) -> Sequence[str | list
     return found
 
 
-def files(session: SparkSession, path: str) -> list[str]:
-    """The Parquet files of a folder in the order in which they were written; by an engine that works in portions."""
-    one: Any = session
-    found: list[str] = one.files(path)
+def trimmed(session: SparkSession, paths: str | list[str]) -> frozenset[str]:
+    """The columns of which the files say that no value has outer blanks; by an engine that works in portions."""
+    known = getattr(session, "trimmed", None)
+    found: frozenset[str] = known(paths, TRIMMED) if known is not None and isinstance(paths, list) else frozenset()
     return found
 
 

@@ -17,7 +17,7 @@ from pharmaetl import api
 from pharmaetl.engine import Engine
 from pharmaetl.errors import EngineError, GateError, LocalIOError, SourceFormatError
 from pharmaetl.lake.documents import RunRecord
-from pharmaetl.local import layers
+from pharmaetl.local import ahead
 from pharmaetl.local.bronze import Origin, write
 from pharmaetl.place import Place
 from pharmaetl.run_options import RunOptions
@@ -30,7 +30,7 @@ LINES = [*rows(50)[20:], *ODD, *rows(80)[50:], *MALFORMED, *rows(99)[80:]]
 
 @pytest.fixture(autouse=True)
 def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layers, "AHEAD_BYTES", 0)
+    monkeypatch.setattr(ahead, "LEAST_BYTES", 0)
     monkeypatch.setattr(columns, "FIRST_BYTES", 500)
     monkeypatch.setattr(columns, "MOST_BYTES", 2000)
     monkeypatch.setattr(columns, "BLOCK_BYTES", 1024)
@@ -93,7 +93,7 @@ def test_a_full_disk_fails_the_run_and_publishes_nothing(tmp_path: Path, monkeyp
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter.write_table", full)
     with pytest.raises(LocalIOError, match="No space left on device"):
         publish(place, a_release(tmp_path / "a.zip", LINES))
     assert not Path(place.storage.root, "manifests").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from pathlib import Path
@@ -13,7 +14,7 @@ from pyspark.sql import SparkSession
 from test_jobs import a_row, run_jobs
 
 from pharmaetl.engine.duck import frame
-from pharmaetl.spark import dialect, frames, silver
+from pharmaetl.spark import columns, dialect, frames, silver, tables
 
 pytestmark = pytest.mark.engine
 PORTION, ROWS = 7, 60
@@ -72,6 +73,34 @@ def test_portions_publish_refuse_and_count_what_all_rows_at_once_do(
     assert len(list((tmp_path / "several" / "silver").iterdir())) > 3
     for layer in ("silver", "quarantine"):
         assert table_at(tmp_path / "several" / layer) == table_at(tmp_path / "whole" / layer)
+
+
+@pytest.mark.parametrize("named", [["item_code", "ndc11", "marketing_start_date"], None])
+def test_columns_that_the_files_name_are_not_trimmed_anew(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: list[str] | None
+) -> None:
+    """With the same outcome; where one of the files names none, all are trimmed."""
+
+    def between(bronze: Path) -> None:
+        (file,) = bronze.glob("*.parquet")
+        table = pq.read_table(file)
+        file.unlink()
+        for number in range(2):
+            metadata = {tables.TRIMMED: json.dumps(named or ["item_code"])} if named or number else None
+            half = table.slice(number * ROWS // 2, ROWS // 2).replace_schema_metadata(metadata)
+            pq.write_table(half, bronze / f"part-{number:05d}.parquet")
+
+    tidied: list[str] = []
+    monkeypatch.setattr(frames, "tidy", lambda name: tidied.append(name) or columns.tidy(name))
+    rows = some_rows(2)
+    (tmp_path / "whole").mkdir()
+    whole = run_jobs(spark, tmp_path / "whole", rows)
+    names = set(tidied)
+    tidied.clear()
+    (tmp_path / "several").mkdir()
+    assert run_jobs(spark, tmp_path / "several", rows, between=between) == whole
+    assert set(tidied) == names - set(named or [])
+    assert table_at(tmp_path / "several" / "silver") == table_at(tmp_path / "whole" / "silver")
 
 
 SIZES = [3, 3, 3, 10, 1, 6, 7, 7, 20]

@@ -35,7 +35,7 @@ def bytes_of(piece: Piece) -> bytes:
 def test_every_piece_is_made_once_and_numbered_in_the_order_of_the_source(tmp_path: Path) -> None:
     made: dict[int, bytes] = {}
     started = []
-    with closing(Ahead(lambda: started.append(1))) as work:
+    with closing(Ahead(lambda: started.append(1), 0)) as work:
         split(work, tmp_path, 20, lambda piece, number: made.setdefault(number, bytes_of(piece)))
         assert work.wait("nsde")
         assert not work.wait("another table")
@@ -47,7 +47,7 @@ def test_what_making_it_raises_is_raised_to_whom_waits(tmp_path: Path) -> None:
     def convert(piece: Piece, number: int) -> None:
         raise ValueError("no such column")
 
-    with closing(Ahead(lambda: None)) as work:
+    with closing(Ahead(lambda: None, 0)) as work:
         split(work, tmp_path, 20, convert)
         with pytest.raises(ValueError, match="no such column"):
             work.wait("nsde")
@@ -57,7 +57,7 @@ def test_what_starting_the_engine_raises_is_raised_to_whom_waits() -> None:
     def start() -> None:
         raise ValueError("no engine")
 
-    with closing(Ahead(start)) as work, pytest.raises(ValueError, match="no engine"):
+    with closing(Ahead(start, 0)) as work, pytest.raises(ValueError, match="no engine"):
         work.wait("nsde")
 
 
@@ -70,7 +70,7 @@ def test_a_splitter_that_is_faster_waits(tmp_path: Path) -> None:
         begun.append(number)
         go_on.wait(10)
 
-    with closing(Ahead(lambda: None)) as work:
+    with closing(Ahead(lambda: None, 0)) as work:
         splitter = threading.Thread(target=split, args=(work, tmp_path, 50, convert))
         splitter.start()
         splitter.join(0.5)
@@ -92,7 +92,7 @@ def test_closing_waits_for_what_is_under_way_and_begins_nothing_more(tmp_path: P
         go_on.wait(10)
         ended.append(number)
 
-    work = Ahead(lambda: None)
+    work = Ahead(lambda: None, 0)
     workers = work._pool._max_workers
     split(work, tmp_path, workers + 1, convert)
     for _ in range(workers):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -60,6 +61,16 @@ class Session:
     def files(self, path: str) -> list[str]:
         """The Parquet files of a folder in their order."""
         return [str(file) for file in sorted(Path(path).glob("*.parquet"))]
+
+    def trimmed(self, paths: list[str], key: str) -> frozenset[str]:
+        """The columns without outer blanks in any of these Parquet files: those that the metadata of all list so."""
+        files = ", ".join(map(literal, paths))
+        found = self._db.execute(
+            f"SELECT decode(value) FROM parquet_kv_metadata([{files}]) WHERE decode(key) = {literal(key)}"
+        ).fetchall()
+        if len(found) < len(paths):
+            return frozenset()
+        return frozenset.intersection(*[frozenset(json.loads(text)) for (text,) in found])
 
     def portions(self, path: str, most: int) -> list[list[str]]:
         """The Parquet files of a folder in their order, by portions of at most so many rows; at least a file each."""
