@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _THREADS = min(max(os.cpu_count() or 1, 2), 8)
 """One for each processor; each holds a piece's columns in memory while they are written, so not for any number."""
 
-LEAST_BYTES = 16 * 1024**2
+LEAST_BYTES = 64 * 1024**2
 """Texts of at least this size are worth it: smaller ones are done with before what this needs is loaded."""
 
 Convert = Callable[["Piece", int], None]
