@@ -22,7 +22,8 @@ TRANSFORMS = "transforms.py"
 _PACKAGE = Path(__file__).parent
 DATA_CODE = (
     "text/unpack", "text/ziparchive", "text/inflate", "text/sniff", "text/encoding", "text/delimited", "text/blocks",
-    "text/records", "text/lines", "text/header", "text/served", "text/undeclared", "config/jobspec", "config/dates",
+    "text/records", "text/lines", "text/header", "text/served", "text/undeclared", "text/beside", "text/ordinary",
+    "text/columns", "local/bronze", "config/jobspec", "config/dates",
     "engine/duck/column", "engine/duck/frame", "engine/duck/functions", "engine/duck/session", "engine/duck/window",
 )  # fmt: skip
 """Modules beside `pharmaetl.spark` whose change may change the data, so that a dataset is made anew."""

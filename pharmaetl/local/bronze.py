@@ -21,6 +21,8 @@ _SAMPLE_ROWS, _FEW = 8192, 4
 """A column with fewer distinct values than a fourth of these rows is written by a dictionary: trying it on the others
 costs a quarter of the time of writing."""
 
+_NO_VISIBLE = np.array([not ord(FIRST_VISIBLE) <= byte <= ord(LAST_VISIBLE) for byte in range(256)])
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -70,15 +72,17 @@ def has_outer_blanks(column: pa.ChunkedArray) -> bool:
 
 
 def _has_outer_blanks(texts: pa.StringArray) -> bool:
-    _, places, content = texts.buffers()
-    if not content:
+    if texts.null_count == len(texts):
         return False
+    _, places, content = texts.buffers()
     ends = np.frombuffer(places, np.int32, len(texts) + 1, texts.offset * np.dtype(np.int32).itemsize)
     data = np.frombuffer(content, np.uint8)
-    filled = ends[1:] > ends[:-1]
-    outer = np.stack([data[ends[:-1][filled]], data[ends[1:][filled] - 1]])
-    plain = ((outer >= ord(FIRST_VISIBLE)) & (outer <= ord(LAST_VISIBLE))).all(axis=0)
-    others = texts.take(np.flatnonzero(filled)[~plain]).to_pylist()
+    # an empty value is null, of which no byte may be looked at; behind the last one there may be none
+    filled = np.flatnonzero(ends[1:] > ends[:-1]) if texts.null_count else slice(None)
+    odd = _NO_VISIBLE[data[ends[:-1][filled]]] | _NO_VISIBLE[data[ends[1:][filled] - 1]]
+    if not odd.any():
+        return False
+    others = texts.drop_null().filter(pa.array(odd)).to_pylist()
     return any(text[0] in BLANKS or text[-1] in BLANKS for text in others)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
 from typing import Self
 
+from pharmaetl.text.beside import Beside
 from pharmaetl.text.inflate import crc32
 
 
@@ -15,20 +16,19 @@ class Served:
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
         self.crc32 = 0
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="hashing")
-        self._last: Future[None] | None = None
+        self._beside = Beside("hashing")
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._beside.shutdown()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._beside.__exit__(kind, error, trace)
 
     def take(self, data: bytes) -> None:
-        """The next bytes. Waits for those before: no more than two pieces are in memory."""
-        if self._last is not None:
-            self._last.result()
-        self._last = self._beside.submit(self._note, data)
+        """The next bytes. Waits for those before."""
+        self._beside.do(self._note, data)
 
     def _note(self, data: bytes) -> None:
         self._digest.update(data)

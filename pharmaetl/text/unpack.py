@@ -18,6 +18,7 @@ from typing import BinaryIO
 from pharmaetl.download.transfer import Progress
 from pharmaetl.errors import LocalIOError, SourceFormatError
 from pharmaetl.text import ziparchive
+from pharmaetl.text.beside import Beside
 from pharmaetl.text.encoding import UTF8_BOM, Recoder, UndecodableError
 from pharmaetl.text.inflate import GZIP, Chunk, StreamError, gzip_name, gzipped, stored
 from pharmaetl.text.served import Served
@@ -269,16 +270,22 @@ def _bounded(chunks: Iterator[Chunk], found: Found, limits: Limits) -> Iterator[
 
 
 def _written(chunks: Iterator[bytes], found: Found, target: Path, text: Recoder, progress: Progress | None) -> Text:
-    """Write the chunks as UTF-8, hashing them as served; then hold them against what the container states."""
+    """Write the chunks as UTF-8, hashing them as served; then hold them against what the container states.
+
+    Hashing and writing are done beside.
+    """
     size = written = 0
-    with target.open("wb") as out, Served() as served:
+    with target.open("wb") as out, Served() as served, Beside("writing") as writing:
         for data in chunks:
             served.take(data)
             size += len(data)
-            written += out.write(text.feed(data))
+            recoded = text.feed(data)
+            writing.do(out.write, recoded)
+            written += len(recoded)
             if progress is not None:
                 progress(size, found.bytes)
-        written += out.write(text.finish())
+        writing.do(out.write, rest := text.finish())
+        written += len(rest)
     if found.bytes not in {None, size}:
         raise StreamError(f"{size:,} bytes instead of the {found.bytes:,} that the container states")
     if found.crc32 not in {None, served.crc32}:
