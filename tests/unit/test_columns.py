@@ -103,6 +103,12 @@ def test_bytes_that_are_no_utf8_are_in_no_ordinary_block(folder: Path) -> None:
     assert_same(folder, b"a,b\nc,\xff\n\xc3\xa9,d\n", CSV, 2, 4096, 4096)
 
 
+def test_the_largest_record_is_read(folder: Path) -> None:
+    """One that is read alone, and grows where its quotes are doubled anew."""
+    longest = '"' + '""' * 500_000 + '\n",z\n'
+    assert_same(folder, "a,b\n" + longest + "c,d\n", CSV, 2, 1024 * 1024, 4096)
+
+
 @pytest.mark.parametrize(
     ("block", "records"),
     [
