@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from splitting import CSV, RRF, TSV, splitting
 from test_blocks import DIALECTS, blocks_of, seen
+from test_columns import assert_same, rows_of, sizes
 
 from pharmaetl.config.dataset_config import Dialect
+from pharmaetl.text import delimited
+from pharmaetl.text.columns import Collector, Piece
 
 LETTERS = "ab 1'\\#é💊\u00a0\u2028\x85"
 SPOILT = ["field_count", "field_count ", "control_character", "not_utf8", "bad_quote"]
@@ -123,6 +127,22 @@ def test_sound_records_come_back_and_spoilt_ones_are_refused_each_on_its_line(
     check()
 
 
+@pytest.mark.parametrize(("dialect", "width"), CASES, ids=lambda case: str(getattr(case, "delimiter", case)))
+def test_sound_records_come_back_as_columns(folder: Path, dialect: Dialect, width: int) -> None:
+    @fuzz(150)
+    @given(texts(dialect, width), st.sampled_from([40, 200, 4096]))
+    def check(made: Made, block: int) -> None:
+        source, pieces = folder / "columns", list[Piece]()
+        source.write_bytes(made.text)
+        with sizes(block, 100):
+            sink = partial(Collector, text=source, hand_on=pieces.append)
+            split = delimited.split(source, dialect, width, folder, sink=sink)
+        assert rows_of(pieces, width) == [(line, *(value or None for value in values)) for line, *values in made.rows]
+        assert (split.rows_rejected, split.blank_lines) == (len(made.refused), made.blank_lines)
+
+    check()
+
+
 @fuzz(200)
 @given(texts(CSV, 3))
 def test_joined_back_the_records_are_what_the_csv_module_reads(folder: Path, made: Made) -> None:
@@ -149,13 +169,14 @@ PIECES = [
     fields=st.integers(1, 4),
     size=st.sampled_from([5, 20, 60, 4096]),
 )
-def test_blocks_give_what_single_records_give_on_bytes_that_are_no_utf8(
+def test_blocks_and_columns_give_what_single_records_give_on_bytes_that_are_no_utf8(
     folder: Path, text: bytes, dialect: Dialect, fields: int, size: int
 ) -> None:
     with blocks_of(0):
         singly = splitting(folder, text, dialect, fields)
     with blocks_of(size):
         assert seen(splitting(folder, text, dialect, fields)) == seen(singly)
+    assert_same(folder, text, dialect, fields, size, 100)
     lines = [line for line, *_ in singly.rows] + [line for line, _ in singly.refused]
     assert len(lines) == len(set(lines))
     assert max(lines, default=0) <= text.count(b"\n") + text.count(b"\r") + 1
