@@ -27,7 +27,7 @@ _PY4J = ("An error occurred while calling ", ": org.apache.spark.SparkException:
 """First lines that say nothing of what happened."""
 _CAUSE, _CALLS = "Caused by: ", ("at ", "Driver stacktrace:")
 """How Java's stack traces tell of the exception behind another one, the last of which began it; and of calls."""
-_MODULES = ("pyspark", "py4j", "grpc", "duckdb", "_duckdb")
+_MODULES = ("pyspark", "py4j", "grpc", "duckdb", "_duckdb", "pyarrow")
 """Where engines' exceptions come from."""
 _INTERRUPTED = "Query interrupted"
 """What DuckDB makes of the KeyboardInterrupt that a signal has raised inside a query."""

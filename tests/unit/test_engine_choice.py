@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from pyspark.errors import PySparkException
 
@@ -188,3 +189,10 @@ def test_a_join_that_does_not_fit_into_sail_s_pool_is_told_with_what_else_to_use
 
     assert raised.value.reason == f"engine sail: {text}"
     assert "smaller side of a join must fit into 1024 MiB; --engine spark" in (raised.value.hint or "")
+
+
+def test_what_fails_in_making_bronze_by_pyarrow_is_an_error_of_the_run(tmp_path: Path) -> None:
+    with pytest.raises(EngineError) as raised, engine.Engine(Choice("duckdb", "asked for"), tmp_path).speaking():
+        raise pa.ArrowMemoryError("malloc of size 33554432 failed")
+
+    assert raised.value.reason == "engine duckdb: malloc of size 33554432 failed"
