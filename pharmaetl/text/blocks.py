@@ -17,7 +17,8 @@ _HELD, _BETWEEN = b"\x1c", b"\x1d"
 """Stand for a delimiter inside a quoted value, and for the end of one quoted value and the start of the next."""
 _DENSE = 25
 """Bytes per quote below which it pays to look for quoted values side by side."""
-_ORDINARY = bytes(byte for byte in range(256) if byte >= 0x20 or byte == 0x09)
+HARMLESS = bytes(byte for byte in range(256) if byte >= 0x20 or byte == 0x09)
+"""What a value may hold: no control character but the tab."""
 _FIRST, _LAST = itemgetter(0), itemgetter(-1)
 _TAILS = [b"%03d\x1f" % number for number in range(1000)]
 
@@ -73,7 +74,7 @@ def records_of(block: bytes, pattern: Pattern) -> Block | None:
 
     `block` starts where a record starts and ends with LF. A block with a record over two lines is None too.
     """
-    if _US in block or _HELD in block or _BETWEEN in block or not _is_utf8(block):
+    if _US in block or _HELD in block or _BETWEEN in block or not is_utf8(block):
         return None
     end = b"\r\n" if block.endswith(b"\r\n") else b"\n"
     if not pattern.quote or pattern.quote not in block:
@@ -82,7 +83,8 @@ def records_of(block: bytes, pattern: Pattern) -> Block | None:
     return None if bare is None else _lines(bare.translate(pattern.separate), end, pattern)
 
 
-def _is_utf8(block: bytes) -> bool:
+def is_utf8(block: bytes) -> bool:
+    """Is it UTF-8, from its first byte to its last?"""
     if block.isascii():
         return True
     try:
@@ -113,7 +115,7 @@ def _lines(text: bytes, end: bytes, pattern: Pattern) -> Block | None:
     behind = _US + end if pattern.trailing else end
     count = text.count(behind)
     # all that separates values and lines, in its order; a lone CR and a line that ends otherwise are among it
-    if text.translate(None, _ORDINARY) != (marks + end) * count:
+    if text.translate(None, HARMLESS) != (marks + end) * count:
         return None
     if not marks and (text.startswith(end) or end + end in text):
         return None

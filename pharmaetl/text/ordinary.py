@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from pharmaetl.text.blocks import HARMLESS, is_utf8
 from pharmaetl.text.records import Shape
 
 BLOCK_BYTES = 1024 * 1024
 """What is looked at at once."""
-_HARMLESS = bytes(byte for byte in range(256) if byte >= 0x20 or byte == 0x09)
-"""What a value may hold: no control character but the tab."""
 _LF, _CR = b"\n", b"\r"
 
 
@@ -23,7 +22,7 @@ class Ordinary:
     def __init__(self, shape: Shape) -> None:
         self._delimiter, self._quote = shape.delimiter.encode(), shape.quote.encode()
         separators = self._delimiter + self._quote
-        self._harmless = bytes(byte for byte in _HARMLESS if byte not in separators)
+        self._harmless = bytes(byte for byte in HARMLESS if byte not in separators)
         self._fields, self._trailing = shape.fields, shape.trailing
         self._line = self._delimiter * (shape.fields if shape.trailing else shape.fields - 1)
         self._opens = _table(self._delimiter + _LF + self._quote)
@@ -46,7 +45,7 @@ class Ordinary:
             return None
         if not self._line and (block.startswith(end) or _LF + end in block):
             return None
-        return count if _is_utf8(block) else None
+        return count if is_utf8(block) else None
 
     def _outside_quotes(self, marks: bytes, end: bytes, count: int) -> bytes | None:
         """The marks outside quotes; None where inside are others than delimiters.
@@ -75,13 +74,3 @@ def _table(of: bytes) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     found = np.zeros(256, np.bool_)
     found[list(of)] = True
     return found
-
-
-def _is_utf8(block: bytes) -> bool:
-    if block.isascii():
-        return True
-    try:
-        block.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
