@@ -23,7 +23,7 @@ class Ordinary:
         self._delimiter, self._quote = shape.delimiter.encode(), shape.quote.encode()
         separators = self._delimiter + self._quote
         self._harmless = bytes(byte for byte in HARMLESS if byte not in separators)
-        self._fields, self._trailing = shape.fields, shape.trailing
+        self._trailing = shape.trailing
         self._line = self._delimiter * (shape.fields if shape.trailing else shape.fields - 1)
         self._opens = _table(self._delimiter + _LF + self._quote)
         self._closes = _table(self._delimiter + _LF + _CR + self._quote)

@@ -22,6 +22,7 @@ from engines import fit_for
 
 from pharmaetl import api, ndc
 from pharmaetl.lake.documents import LogEntry
+from pharmaetl.local import ahead
 from pharmaetl.place import Place
 from pharmaetl.run_options import EngineName, RunOptions
 
@@ -96,6 +97,23 @@ def test_digests_are_the_same_on_every_engine(published: Published) -> None:
         )
         return
     assert found == known[published.source.name]
+
+
+@pytest.mark.parametrize("name", [name for name, dataset in FILES.items() if dataset == "nsde"])
+def test_bronze_made_from_the_text_as_served_gives_the_same_digests(
+    shared_data: Path, tmp_path: Path, engine_name: EngineName, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As of a text of 64 MiB or more: real releases are smaller."""
+    if engine_name != "duckdb":
+        pytest.skip("bronze is made by the engine")
+    monkeypatch.setattr(ahead, "LEAST_BYTES", 0)
+    place = Place(str(tmp_path), str(Path(__file__).parents[2] / "datasets"))
+    api.run(place, "nsde", RunOptions(source=str(shared_data / name), engine="duckdb"))
+    entry = api.manifest(place, "nsde").current
+    assert entry is not None
+    assert {table.name: table.digest for table in entry.all_tables} == json.loads(DIGESTS.read_text("utf-8"))[name]
+    (file,) = tmp_path.glob("bronze/nsde/run=*/*.parquet")
+    assert b"pharmaetl.trimmed" in (pq.read_metadata(file).metadata or {})
 
 
 def test_every_nsde_value_is_the_source_s(published: Published) -> None:
