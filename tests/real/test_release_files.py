@@ -101,11 +101,9 @@ def test_digests_are_the_same_on_every_engine(published: Published) -> None:
 
 @pytest.mark.parametrize("name", [name for name, dataset in FILES.items() if dataset == "nsde"])
 def test_bronze_made_from_the_text_as_served_gives_the_same_digests(
-    shared_data: Path, tmp_path: Path, engine_name: EngineName, monkeypatch: pytest.MonkeyPatch, name: str
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """As of a text of 64 MiB or more: real releases are smaller."""
-    if engine_name != "duckdb":
-        pytest.skip("bronze is made by the engine")
     monkeypatch.setattr(ahead, "LEAST_BYTES", 0)
     place = Place(str(tmp_path), str(Path(__file__).parents[2] / "datasets"))
     api.run(place, "nsde", RunOptions(source=str(shared_data / name), engine="duckdb"))
