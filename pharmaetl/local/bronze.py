@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pharmaetl.errors import EngineError
 from pharmaetl.spark import frames
 from pharmaetl.spark.columns import BLANKS, FIRST_VISIBLE, LAST_VISIBLE
-from pharmaetl.spark.tables import TRIMMED
+from pharmaetl.spark.tables import FEW, FEW_VALUES, TRIMMED
 from pharmaetl.text.columns import Piece
 
 _ROW_GROUP_ROWS = 61_440
@@ -42,8 +42,14 @@ def write(piece: Piece, names: tuple[str, ...], origin: Origin, path: Path) -> N
             f"{origin.source_file}: bronze of the records from line {piece.runs[0][0]} on: {error}",
             hint="nothing was published; please report this",
         ) from error
-    trimmed = json.dumps([name for name in names if not has_outer_blanks(table[name])])
     by_dictionary = [name for name in names if _repeats(table[name])]
+    distinct = {name: pa.chunked_array([table[name].unique()]) for name in by_dictionary}
+    trimmed = [name for name in names if not has_outer_blanks(distinct.get(name, table[name]))]
+    few = {
+        name: distinct[name].drop_null().to_pylist()
+        for name in trimmed
+        if name in distinct and len(distinct[name]) <= FEW_VALUES
+    }
     constants = {
         frames.SOURCE_FILE: origin.source_file,
         frames.SOURCE_SHA256: origin.source_sha256,
@@ -63,7 +69,7 @@ def write(piece: Piece, names: tuple[str, ...], origin: Origin, path: Path) -> N
         store_schema=False,
     ) as out:
         out.write_table(table, _ROW_GROUP_ROWS)
-        out.add_key_value_metadata({TRIMMED: trimmed})
+        out.add_key_value_metadata({TRIMMED: json.dumps(trimmed), FEW: json.dumps(few)})
 
 
 def has_outer_blanks(column: pa.ChunkedArray) -> bool:

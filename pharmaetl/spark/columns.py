@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pharmaetl.errors import EngineError
@@ -66,6 +66,16 @@ def kinds_of_codes(columns: Sequence[ColumnSpec]) -> list[Column]:
 def _kind(code: str, has_digits: bool) -> Column:
     kind = ndc.code_type(F.col(code))
     return F.when(F.col(_DIGITS_OF + code).isNotNull(), "NDC").otherwise(kind) if has_digits else kind
+
+
+def values_of(column: ColumnSpec, few: Mapping[str, Sequence[str]]) -> Sequence[str] | None:
+    """All values that a silver column can have, where they are known: those of a bronze column, or a code's types.
+
+    `few`: by bronze column without outer blanks, its values.
+    """
+    if column.derived == "code_type":
+        return ndc.CODE_TYPES
+    return few.get(column.name) if column.derived is None and column.type == "string" else None
 
 
 def _with_digits(columns: Sequence[ColumnSpec]) -> list[str]:

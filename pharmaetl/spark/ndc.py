@@ -107,8 +107,11 @@ def reason(code: Column) -> Column:
     )
 
 
+CODE_TYPES = ("NDC", "NHRIC", "ISBT", "unknown")
+
+
 def code_type(code: Column) -> Column:
-    """NDC, NHRIC, ISBT or unknown, by the shape of the code alone."""
+    """One of CODE_TYPES, by the shape of the code alone."""
     return (
         F.when(code.rlike(_whole(*_PACKAGES, _FUTURE, *_PRODUCTS)), "NDC")
         .when(code.rlike(_whole(*_NHRIC)), "NHRIC")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pharmaetl.errors import EngineError
 from pharmaetl.spark import dialect, frames, measures, tables
+from pharmaetl.spark.columns import values_of
 from pharmaetl.spark.spec import TableSpec
 from pharmaetl.spark.tables import Kept
 from pharmaetl.spark.transforms import load_transform
@@ -65,8 +66,8 @@ def silver(session: SparkSession, job: SilverJob) -> dict[str, Any]:
     dialect.speak(session)
     if job.transforms_path and load_transform(job.transforms_path, f"silver_{job.table.name}") is None:
         job = replace(job, transforms_path=None)
-    work = _Work(session, job)
     portions = tables.portions(session, job.bronze_path, PORTION_ROWS)
+    work = _Work(session, job, _few(session, job, portions))
     for number, paths in enumerate(portions, start=1):
         work.add(paths, is_last=number == len(portions))
     work.end()
@@ -82,6 +83,16 @@ def silver(session: SparkSession, job: SilverJob) -> dict[str, Any]:
     }
 
 
+def _few(session: SparkSession, job: SilverJob, portions: Sequence[str | list[str]]) -> dict[str, Sequence[str]]:
+    """By silver column, all values that it can have, where they are known; a dataset's transform sees plain texts."""
+    if job.transforms_path is not None:
+        return {}
+    paths = [path for portion in portions if isinstance(portion, list) for path in portion]
+    in_bronze = tables.few(session, paths)
+    found = {column.name: values_of(column, in_bronze) for column in job.table.columns}
+    return {name: values for name, values in found.items() if values is not None}
+
+
 def nothing(table: TableSpec) -> dict[str, Any]:
     """What is counted of a table without rows, which has no file to measure."""
     columns = {name: {"nulls": 0} for name in table.names}
@@ -95,8 +106,9 @@ class _Work:
     reading them again, which is done once for all such rows.
     """
 
-    def __init__(self, session: SparkSession, job: SilverJob) -> None:
-        self._session, self._job = session, job
+    def __init__(self, session: SparkSession, job: SilverJob, few: Mapping[str, Sequence[str]]) -> None:
+        """`few`: by column, all values that it can have, where they are known."""
+        self._session, self._job, self._few = session, job, few
         self._kept = Kept(session, job.kept_path)
         self._kept.forget(*_NAMES)
         self._seen: DataFrame | None = None
@@ -139,7 +151,7 @@ class _Work:
         judged = frames.judged(bronze_rows, job.table, trimmed)
         if job.transforms_path is None:
             judged = frames.with_twins(frames.with_record_hash(judged, job.table.hashed))
-        return self._kept.keep("judged", judged)
+        return self._kept.keep("judged", judged, self._few)
 
     def _accepted(self, judged: DataFrame, refused: int) -> tuple[DataFrame, TableSpec]:
         """The rows to publish, hashed, and the table with what the dataset's transform has kept."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pharmaetl.spark import frames
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 TRIMMED = "pharmaetl.trimmed"
 """In the metadata of a bronze file: a JSON list of the columns in which no value has outer blanks."""
+FEW = "pharmaetl.few"
+"""In the metadata of a bronze file: of those columns, the ones with few values, as a JSON object of lists."""
+FEW_VALUES = 256
+"""At most so many."""
 WHOLE_FILE_ROWS = 200_000
 """Tables up to this size are written as one file (Sail writes up to four where exact duplicates were taken out)."""
 
@@ -39,11 +43,11 @@ class Kept:
         self._session = session
         self._folder = folder
 
-    def keep(self, name: str, rows: DataFrame) -> DataFrame:
-        """The rows, until others are kept under that name."""
+    def keep(self, name: str, rows: DataFrame, few: Mapping[str, Sequence[str]] | None = None) -> DataFrame:
+        """The rows, until others are kept under that name. `few`: by text column, its values, where they are known."""
         keep = getattr(self._session, "keep", None)
         if keep is not None:
-            kept: DataFrame = keep(name, rows)
+            kept: DataFrame = keep(name, rows, few)
             return kept
         path = f"{self._folder}/{name}"
         rows.write.option("compression", "snappy").parquet(path)
@@ -70,10 +74,24 @@ def portions(session: SparkSession, path: str, most: int) -> Sequence[str | list
 
 
 def trimmed(session: SparkSession, paths: str | list[str]) -> frozenset[str]:
-    """The columns of which the files say that no value has outer blanks; by an engine that works in portions."""
-    known = getattr(session, "trimmed", None)
-    found: frozenset[str] = known(paths, TRIMMED) if known is not None and isinstance(paths, list) else frozenset()
-    return found
+    """The columns of which all files say that no value has outer blanks; by an engine that works in portions."""
+    found = _noted(session, paths, TRIMMED)
+    return frozenset.intersection(*map(frozenset, found)) if found else frozenset()
+
+
+def few(session: SparkSession, paths: str | list[str]) -> dict[str, list[str]]:
+    """The columns of which all files list the values, no more than FEW_VALUES together; for the same engines."""
+    found = _noted(session, paths, FEW)
+    columns = set.intersection(*map(set, found)) if found else set()
+    values = {name: sorted({value for one in found for value in one[name]}) for name in sorted(columns)}
+    return {name: known for name, known in values.items() if 0 < len(known) <= FEW_VALUES}
+
+
+def _noted(session: SparkSession, paths: str | list[str], key: str) -> list[Any]:
+    """What bronze's files have under a key of their metadata; nothing unless all of them have it."""
+    noted = getattr(session, "noted", None)
+    found: list[Any] = noted(paths, key) if noted is not None and isinstance(paths, list) else []
+    return found if len(found) == len(paths) else []
 
 
 def read(session: SparkSession, paths: str | list[str]) -> DataFrame:

@@ -88,6 +88,8 @@ class Piece:
             ignore_empty_lines=False,
         )
         convert = csv.ConvertOptions(
+            # ordinary blocks were looked at, and so was every record that was read
+            check_utf8=False,
             column_types=dict.fromkeys(names, pa.string()),
             include_columns=list(names),
             null_values=[""],

@@ -249,9 +249,9 @@ def test_the_typed_rows_get_their_hash_at_once_where_no_function_may_change_them
     kept: dict[str, list[str]] = {}
     keep = tables.Kept.keep
 
-    def looked_at(self: tables.Kept, name: str, frame: Any) -> Any:
+    def looked_at(self: tables.Kept, name: str, frame: Any, *few: Any) -> Any:
         kept[name] = frame.columns
-        return keep(self, name, frame)
+        return keep(self, name, frame, *few)
 
     monkeypatch.setattr(tables.Kept, "keep", looked_at)
     (tmp_path / "transforms.py").write_text(code)

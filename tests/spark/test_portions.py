@@ -103,6 +103,86 @@ def test_columns_that_the_files_name_are_not_trimmed_anew(
     assert table_at(tmp_path / "several" / "silver") == table_at(tmp_path / "whole" / "silver")
 
 
+UNITS = ["EA", "GM", "ML"]
+
+
+def with_units(bronze: Path, notes: list[dict[str, list[str]] | None]) -> None:
+    """Bronze in as many files, whose metadata list these values."""
+    (file,) = bronze.glob("*.parquet")
+    table, rows = pq.read_table(file), ROWS // len(notes)
+    file.unlink()
+    for number, note in enumerate(notes):
+        metadata = {tables.FEW: json.dumps(note)} if note is not None else None
+        part = table.slice(number * rows, rows).replace_schema_metadata(metadata)
+        pq.write_table(part, bronze / f"part-{number:05d}.parquet")
+
+
+@pytest.mark.parametrize(
+    ("notes", "known"),
+    [
+        ([{"billing_unit": ["EA", "GM"]}, {"billing_unit": ["ML", "EA"]}], True),
+        ([{"billing_unit": UNITS, "dosage_form": ["SUSPENSION"]}, {"billing_unit": UNITS}], True),
+        ([{"billing_unit": UNITS}, None], False),
+        ([{"billing_unit": UNITS}, {}], False),
+        ([{"billing_unit": UNITS}, {"billing_unit": ["IU"]}], False),
+        ([{"billing_unit": []}, {"marketing_start_date": ["20160329"], "item_code": []}], False),
+    ],
+)
+def test_columns_of_which_all_files_list_few_values_are_kept_as_numbers(
+    spark: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    notes: list[dict[str, list[str]] | None],
+    known: bool,
+) -> None:
+    """With the same outcome, and texts in silver as ever."""
+    rows = [[*row[:9], UNITS[index * 3 // ROWS], *row[10:]] for index, row in enumerate(some_rows(4))]
+    rows = [[*row[:9], "", *row[10:]] if index % 7 == 0 else row for index, row in enumerate(rows)]
+    (tmp_path / "whole").mkdir()
+    whole = run_jobs(spark, tmp_path / "whole", rows)
+
+    kept: list[dict[str, Any]] = []
+    keep = tables.Kept.keep
+    monkeypatch.setattr(
+        tables.Kept, "keep", lambda self, name, rows, few=None: kept.append(few or {}) or keep(self, name, rows, few)
+    )
+    monkeypatch.setattr(tables, "FEW_VALUES", 3)
+    monkeypatch.setattr(silver, "PORTION_ROWS", PORTION)
+    (tmp_path / "several").mkdir()
+    several = run_jobs(spark, tmp_path / "several", rows, between=lambda bronze: with_units(bronze, notes))
+
+    judged = next(few for few in kept if few)
+    assert judged == ({"billing_unit": UNITS} if known else {}) | {"code_type": columns.ndc.CODE_TYPES}
+    assert several == whole
+    assert set(whole["schema"].values()) == {"string", "date"}
+    assert table_at(tmp_path / "several" / "silver") == table_at(tmp_path / "whole" / "silver")
+    kinds = [
+        [field.type for field in pq.read_schema(next((tmp_path / name / "silver").iterdir()))]
+        for name in ("whole", "several")
+    ]
+    assert kinds[0] == kinds[1]
+
+
+def test_a_value_that_its_file_does_not_list_fails_the_job_and_is_not_lost(spark: SparkSession, tmp_path: Path) -> None:
+    rows = [a_row("0037-0022-07", "00037002207", unit=unit) for unit in (*UNITS, "ZZ")]
+    with pytest.raises(Exception, match="Could not convert string 'ZZ'"):
+        run_jobs(spark, tmp_path, rows, between=lambda bronze: with_units(bronze, [{"billing_unit": UNITS}]))
+    assert not (tmp_path / "silver").exists()
+
+
+def test_a_function_of_the_dataset_sees_texts(spark: SparkSession, tmp_path: Path) -> None:
+    code = """
+def silver_nsde(rows):
+    assert {kind for _, kind in rows.dtypes} == {"string", "date", "bigint"}
+    return rows
+"""
+    (tmp_path / "transforms.py").write_text(code)
+    rows = [a_row("0037-0022-07", "00037002207", unit=unit) for unit in UNITS]
+    between = lambda bronze: with_units(bronze, [{"billing_unit": UNITS}])  # noqa: E731
+    counts = run_jobs(spark, tmp_path, rows, transforms=str(tmp_path / "transforms.py"), between=between)
+    assert counts["rows"] == 3
+
+
 SIZES = [3, 3, 3, 10, 1, 6, 7, 7, 20]
 """Rows of bronze's files: some go together, some are larger than a portion."""
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pharmaetl.local import bronze
 from pharmaetl.local.bronze import Origin, has_outer_blanks, write
 from pharmaetl.spark.columns import BLANKS
 from pharmaetl.text.columns import Form, Piece
@@ -31,6 +32,20 @@ def test_outer_blanks_are_found_wherever_they_are(chunks: list[list[str | None]]
 @pytest.mark.parametrize("texts", [[], [None], [None, None]])
 def test_nothing_has_no_blanks(texts: list[None]) -> None:
     assert not has_outer_blanks(pa.chunked_array([texts], pa.string()))
+
+
+def test_a_file_lists_the_values_of_columns_that_have_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those that need no trimming; a column without any value has none."""
+    monkeypatch.setattr(bronze, "FEW_VALUES", 3)
+    rows = [
+        ("EA", " x", "", f"{number % 4}", f"{number}") if number % 5 else ("", "y", "", "", "") for number in range(40)
+    ]
+    text = "".join(",".join(row) + "\n" for row in rows).encode()
+    piece = Piece(Form(",", '"', trailing=False), pa.BufferReader(b""), (text,), ((2, len(rows)),), line_breaks=False)
+    write(piece, ("unit", "blanks", "empty", "more", "all"), Origin("x.csv", "f00", "R1"), tmp_path / "b.parquet")
+    metadata = pq.read_metadata(tmp_path / "b.parquet").metadata
+    assert json.loads(metadata[b"pharmaetl.few"]) == {"unit": ["EA"], "empty": []}
+    assert json.loads(metadata[b"pharmaetl.trimmed"]) == ["unit", "empty", "more", "all"]
 
 
 def test_a_file_names_the_columns_without_outer_blanks(tmp_path: Path) -> None:

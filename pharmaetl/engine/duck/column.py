@@ -171,6 +171,8 @@ def duckdb_type(kind: str) -> str:
 
 def spark_type(kind: str) -> str:
     """A DuckDB type by Spark's name."""
+    if kind.startswith("ENUM("):
+        return "string"
     if kind.endswith("[]"):
         return f"array<{spark_type(kind[:-2])}>"
     return next((spark for spark, duckdb in _TYPES.items() if duckdb == kind), kind.lower())
