@@ -40,6 +40,10 @@ class Ahead:
         # pieces may hold their text in memory, up to 32 MiB: a splitter that is faster waits
         self._room = BoundedSemaphore(_THREADS + 1)
 
+    def flush(self, path: Path) -> None:
+        """Have a file written to the disk meanwhile. Whoever stores it asks for that again, and is told if it fails."""
+        self._pool.submit(_flushed, path)
+
     def sink(self, table: str, text: Path, convert: Convert) -> SinkOf:
         """Where the splitter of a text hands a table's records."""
         from pharmaetl.text.columns import Collector
@@ -68,3 +72,8 @@ class Ahead:
     def close(self) -> None:
         """Let nothing begin any more, and wait for what is under way."""
         self._pool.shutdown(cancel_futures=True)
+
+
+def _flushed(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file)

@@ -188,6 +188,8 @@ def _part(run: Run, table: Table, found: unpack.Found) -> Part:
     target = run.work / "unpacked" / found.name
     target.parent.mkdir(parents=True, exist_ok=True)
     text = unpack.unpack(fetched.path, found, target, encoding=table.encoding, progress=run.watch.progress)
+    if run.ahead is not None and isinstance(run.storage, LocalStorage):
+        run.ahead.flush(text.path)
     matched = local_contract.matched_header(run, table, text)
     records = run.work / "records" / table.name
     records.mkdir(parents=True)

@@ -46,7 +46,7 @@ def digest(rows: int, hashes: Any) -> str:
 
 
 def _aggregates(table: TableSpec) -> list[Column]:
-    hashes = F.sum(F.conv(F.substring(RECORD_HASH, 1, _DIGITS), 16, 10).cast("decimal(38,0)"))
+    hashes = F.sum(_number(F.substring(RECORD_HASH, 1, _DIGITS)))
     aggregates = [F.count(F.lit(1)).alias("rows"), hashes.alias("hashes")]
     for i, column in enumerate(table.columns):
         aggregates.append(F.count(column.name).alias(f"filled_{i}"))
@@ -63,6 +63,15 @@ def _aggregates(table: TableSpec) -> list[Column]:
         elif rule.rule == "DataFreshness" and rule.column:
             aggregates.append(F.max(rules.newest(rule)).cast("string").alias(f"newest_{index}"))
     return aggregates
+
+
+def _number(digits: Column) -> Column:
+    """Hexadecimal digits as a number of which many can be added up."""
+    hexadecimal = getattr(F, "hexadecimal", None)
+    if hexadecimal is not None:
+        read: Column = hexadecimal(digits)
+        return read
+    return F.conv(digits, 16, 10).cast("decimal(38,0)")
 
 
 def _count_if(condition: Column) -> Column:

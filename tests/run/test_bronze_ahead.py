@@ -100,6 +100,22 @@ def test_a_full_disk_fails_the_run_and_publishes_nothing(tmp_path: Path, monkeyp
     assert nothing_left(place)
 
 
+def test_a_text_that_cannot_be_flushed_meanwhile_is_flushed_where_it_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+
+    def failing(path: Path) -> None:
+        asked.append(path.read_bytes())
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(ahead, "_flushed", failing)
+    place = a_place(tmp_path)
+    assert publish(place, a_release(tmp_path / "a.zip", LINES)).outcome == "published"
+    (stored,) = Path(place.storage.root, "raw").rglob("*.csv")
+    assert asked == [stored.read_bytes()]
+
+
 def test_a_source_without_rows_leaves_no_thread_behind(tmp_path: Path) -> None:
     place = a_place(tmp_path)
     with pytest.raises(SourceFormatError, match="no data rows"):

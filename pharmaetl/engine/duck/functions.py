@@ -148,10 +148,8 @@ def xxhash64(*values: Column | str) -> Column:
     return Column(f"hash({sqls(values)})")
 
 
-def conv(digits: Column | str, base: int, to: int) -> Column:
-    """Up to 15 hexadecimal digits as a number; Spark gives its decimal digits."""
-    if (base, to) != (16, 10):
-        raise ValueError("only from hexadecimal to decimal")
+def hexadecimal(digits: Column | str) -> Column:
+    """Up to 15 hexadecimal digits as a number, whose sum doesn't overflow. Spark has no function of this name."""
     return Column(f"CAST('0x' || {column_of(digits).sql} AS BIGINT)")
 
 
