@@ -17,9 +17,11 @@ from pharmaetl.spark.tables import FEW, FEW_VALUES, TRIMMED
 from pharmaetl.text.columns import Piece
 
 _ROW_GROUP_ROWS = 61_440
-_SAMPLE_ROWS, _FEW = 8192, 4
+_SAMPLE_ROWS, _TIMES = 8192, 4
 """A column with fewer distinct values than a fourth of these rows is written by a dictionary: trying it on the others
 costs a quarter of the time of writing."""
+_FEW_BYTES = 16 * 1024
+"""Values that are listed are no longer than that together: the metadata of a file is read whole."""
 
 _NO_VISIBLE = np.array([not ord(FIRST_VISIBLE) <= byte <= ord(LAST_VISIBLE) for byte in range(256)])
 
@@ -45,11 +47,7 @@ def write(piece: Piece, names: tuple[str, ...], origin: Origin, path: Path) -> N
     by_dictionary = [name for name in names if _repeats(table[name])]
     distinct = {name: pa.chunked_array([table[name].unique()]) for name in by_dictionary}
     trimmed = [name for name in names if not has_outer_blanks(distinct.get(name, table[name]))]
-    few = {
-        name: distinct[name].drop_null().to_pylist()
-        for name in trimmed
-        if name in distinct and len(distinct[name]) <= FEW_VALUES
-    }
+    few = {name: _values(distinct[name]) for name in trimmed if name in distinct and _are_few(distinct[name])}
     constants = {
         frames.SOURCE_FILE: origin.source_file,
         frames.SOURCE_SHA256: origin.source_sha256,
@@ -96,7 +94,16 @@ def _repeats(column: pa.ChunkedArray) -> bool:
     if column.num_chunks == 0:
         return True
     some = column.chunk(0).slice(0, _SAMPLE_ROWS)
-    return len(some.unique()) * _FEW <= len(some)
+    return len(some.unique()) * _TIMES <= len(some)
+
+
+def _are_few(values: pa.ChunkedArray) -> bool:
+    return len(values) <= FEW_VALUES and values.nbytes <= _FEW_BYTES
+
+
+def _values(texts: pa.ChunkedArray) -> list[str]:
+    found: list[str] = texts.drop_null().to_pylist()
+    return found
 
 
 def _constant(value: str, rows: int) -> pa.Array:

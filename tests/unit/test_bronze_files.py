@@ -35,17 +35,21 @@ def test_nothing_has_no_blanks(texts: list[None]) -> None:
 
 
 def test_a_file_lists_the_values_of_columns_that_have_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of those that need no trimming; a column without any value has none."""
+    """Of those that need no trimming, and whose values are short; a column without any value has none."""
     monkeypatch.setattr(bronze, "FEW_VALUES", 3)
+    monkeypatch.setattr(bronze, "_FEW_BYTES", 200)
     rows = [
-        ("EA", " x", "", f"{number % 4}", f"{number}") if number % 5 else ("", "y", "", "", "") for number in range(40)
+        ("EA", " x", "", f"{number % 4}", f"{number}", "x" * 250) if number % 5 else ("", "y", "", "", "", "")
+        for number in range(40)
     ]
     text = "".join(",".join(row) + "\n" for row in rows).encode()
     piece = Piece(Form(",", '"', trailing=False), pa.BufferReader(b""), (text,), ((2, len(rows)),), line_breaks=False)
-    write(piece, ("unit", "blanks", "empty", "more", "all"), Origin("x.csv", "f00", "R1"), tmp_path / "b.parquet")
+    write(
+        piece, ("unit", "blanks", "empty", "more", "all", "long"), Origin("x.csv", "f00", "R1"), tmp_path / "b.parquet"
+    )
     metadata = pq.read_metadata(tmp_path / "b.parquet").metadata
     assert json.loads(metadata[b"pharmaetl.few"]) == {"unit": ["EA"], "empty": []}
-    assert json.loads(metadata[b"pharmaetl.trimmed"]) == ["unit", "empty", "more", "all"]
+    assert json.loads(metadata[b"pharmaetl.trimmed"]) == ["unit", "empty", "more", "all", "long"]
 
 
 def test_a_file_names_the_columns_without_outer_blanks(tmp_path: Path) -> None:
