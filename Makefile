@@ -28,14 +28,16 @@ $(VENV)/installed-dev: $(VENV)/installed
 	$(PIP) install --editable ".[dev,java]"
 	touch $@
 
-# One process can hold a session of one engine only, so the engine tests run once for each. The tests against the emulated
-# AWS mostly wait: those on JVM Spark run beside them, and their report comes behind.
+# One process can hold a session of one engine only, so the engine tests run once for each. The suite is shared out to two
+# processes by files. The tests against the emulated AWS mostly wait: those on JVM Spark run beside them, and their report
+# comes behind. What gold holds of real releases is looked at once; every engine has to come to the same digests.
 E2E := tests/aws/e2e
+SHARED := --numprocesses 2 --dist loadfile
 test: install-dev
-	$(BIN)/python -m pytest --ignore $(E2E)
-	$(BIN)/python -m pytest tests/spark tests/real/test_release_files.py --engine duckdb
+	$(BIN)/python -m pytest $(SHARED) --ignore $(E2E)
+	$(BIN)/python -m pytest $(SHARED) tests/spark tests/real/test_release_files.py --engine duckdb
 	$(BIN)/python -m pytest -p no:cacheprovider $(E2E) >$(VENV)/e2e.log 2>&1 & e2e=$$!; \
-	$(BIN)/python -m pytest tests/spark tests/real --engine spark; spark=$$?; \
+	$(BIN)/python -m pytest tests/spark tests/real/test_release_files.py --engine spark; spark=$$?; \
 	wait $$e2e; e2e=$$?; cat $(VENV)/e2e.log; exit $$((spark + e2e))
 
 check: install-dev

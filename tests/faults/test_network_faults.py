@@ -294,7 +294,11 @@ def test_n21_a_wait_until_a_date(downloads: Downloads, site: FaultServer) -> Non
     downloads.brings(site.url("/f", Answer(status=429, headers={"Retry-After": soon}), Answer(), file=FILE))
 
 
-@pytest.mark.parametrize("wait", ["86400", format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True), "31"])
+@pytest.mark.parametrize(
+    "wait",
+    ["86400", format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True), "31"],
+    ids=["a day", "until tomorrow", "a second too long"],
+)
 def test_n21_a_wait_that_is_longer_than_the_run_may_take_ends_it(
     downloads: Downloads, site: FaultServer, wait: str
 ) -> None:

@@ -177,6 +177,8 @@ def test_every_rrf_value_is_the_source_s(published: Published, table: str, first
 def test_rows_of_a_full_edition_are_read_from_its_own_folder(
     shared_data: Path, engine_name: EngineName, tmp_path: Path
 ) -> None:
+    if engine_name == "spark":
+        pytest.skip("which member is read is no engine's business, and a minute's work for this one")
     engine = fit_for("rxnorm", engine_name)
     source = tmp_path / "RxNorm_full_12052022.zip"
     with (
