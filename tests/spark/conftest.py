@@ -61,3 +61,10 @@ def spark(engine_name: EngineName, tmp_path_factory: pytest.TempPathFactory) -> 
         return
     with engine.Engine(engine.choose(engine_name), scratch) as running:
         yield running.session
+
+
+@pytest.fixture(autouse=True)
+def own_dialect(request: pytest.FixtureRequest) -> None:
+    """The transforms speak the session's dialect, whatever a run in this process has spoken before."""
+    if "spark" in request.fixturenames:
+        dialect.speak(request.getfixturevalue("spark"))
