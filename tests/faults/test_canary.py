@@ -206,6 +206,8 @@ def test_no_failure_of_a_step_makes_it_sing(
     step: str,
     kind: type[Exception],
 ) -> None:
+    # this site is sound, and only slow where the machine is
+    monkeypatch.setattr(steps, "Limits", Limits)
     release = packed(cage.folder / "release.zip", {"nsde.csv": GOOD_TEXT}).read_bytes()
     url = site.url("/f.zip", file=File(release)) + "?apiKey=${UMLS_API_KEY}"
     assert cage.run(url, "--until", "fetch") == 0
@@ -221,7 +223,10 @@ def test_no_failure_of_a_step_makes_it_sing(
     assert cage.is_silent()
 
 
-def test_a_published_run_does_not_sing_either(cage: Cage, site: FaultServer, one_engine: None) -> None:
+def test_a_published_run_does_not_sing_either(
+    cage: Cage, site: FaultServer, one_engine: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "Limits", Limits)
     release = packed(cage.folder / "release.zip", {"nsde.csv": GOOD_TEXT}).read_bytes()
     url = site.url("/${UMLS_API_KEY}.zip?apiKey=${UMLS_API_KEY}")
     site.files[f"/{CANARY}.zip"] = site.files["/" + quote(CANARY, safe="") + ".zip"] = File(release)
