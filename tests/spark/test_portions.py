@@ -170,17 +170,24 @@ def test_a_value_that_its_file_does_not_list_fails_the_job_and_is_not_lost(spark
     assert not (tmp_path / "silver").exists()
 
 
-def test_a_function_of_the_dataset_sees_texts(spark: SparkSession, tmp_path: Path) -> None:
-    code = """
-def silver_nsde(rows):
-    assert {kind for _, kind in rows.dtypes} == {"string", "date", "bigint"}
-    return rows
-"""
-    (tmp_path / "transforms.py").write_text(code)
+def test_a_function_of_the_dataset_sees_texts(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[dict[str, Any] | None] = []
+    keep = tables.Kept.keep
+    monkeypatch.setattr(
+        tables.Kept, "keep", lambda self, name, rows, few=None: kept.append(few) or keep(self, name, rows, few)
+    )
+    (tmp_path / "transforms.py").write_text("def silver_nsde(rows):\n    return rows\n")
     rows = [a_row("0037-0022-07", "00037002207", unit=unit) for unit in UNITS]
-    between = lambda bronze: with_units(bronze, [{"billing_unit": UNITS}])  # noqa: E731
+
+    def between(bronze: Path) -> None:
+        with_units(bronze, [{"billing_unit": UNITS}])
+
     counts = run_jobs(spark, tmp_path, rows, transforms=str(tmp_path / "transforms.py"), between=between)
     assert counts["rows"] == 3
+    assert kept
+    assert not any(kept)
 
 
 SIZES = [3, 3, 3, 10, 1, 6, 7, 7, 20]
