@@ -94,6 +94,13 @@ def test_columns_hold_what_single_records_give_on_damaged_rows(
     assert_same(folder, text, CSV, 10, block, 500)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("row", ["a,b\rc\n", 'a,"b"\rc\n', "a\rb,c\n", "a,b\r\r\n", '"a\r",b\n'])
+def test_a_cr_that_ends_no_line_is_part_of_a_value_or_refused(folder: Path, row: str, end: str) -> None:
+    for block in (1, 4096):
+        assert_same(folder, f"x,y{end}{row}z,z{end}", CSV, 2, block, 4096)
+
+
 @pytest.mark.parametrize("text", ["a,b\rc,d\r", 'a,"b\rc"\r"d",e\r'])
 def test_a_text_with_cr_alone_has_its_line_breaks_as_served(folder: Path, text: str) -> None:
     assert_same(folder, text, CSV, 2, 4096, 4096)
@@ -122,6 +129,8 @@ def test_the_largest_record_is_read(folder: Path) -> None:
         ('a,x"b"\nc,d\n', None),
         ('a,"b\nc"\nd,e\n', None),
         ('a,"b\rc"\nd,e\n', None),
+        ("a,b\rc\nd,e\r\n", None),
+        ('"a","b"\rc\n"d","e"\r\n', None),
         ('a,"b\rc"\r\nd,e\r\n', None),
         ('a,"b\0"\nd,e\n', None),
         ('a,"b\x1fc"\nd,e\n', None),
