@@ -31,6 +31,8 @@ _MODULES = ("pyspark", "py4j", "grpc", "duckdb", "_duckdb", "pyarrow")
 """Where engines' exceptions come from."""
 _INTERRUPTED = "Query interrupted"
 """What DuckDB makes of the KeyboardInterrupt that a signal has raised inside a query."""
+_UNAVAILABLE, _DYING_SECONDS = "StatusCode.UNAVAILABLE", 5.0
+"""How gRPC says that Sail can't be reached, and how long its process may take to be gone then."""
 _NO_ROOM = "Failed to allocate additional"
 """How Sail says that its pool is full of what it can't write to disk."""
 _SPILLS = (
@@ -122,7 +124,7 @@ class Engine:
                 "the disk is full: the engine could not write",
                 hint="free some space, then run again: nothing was published",
             )
-        if self._server is not None and self.is_dead:
+        if self._server is not None and sail.has_ended(self._server, _DYING_SECONDS if _UNAVAILABLE in text else 0):
             status = self._server.returncode
             cause = f"killed by signal {-status}, most likely out of memory" if status < 0 else f"exit status {status}"
             return EngineError(
@@ -182,7 +184,9 @@ class Engine:
         from pyspark.sql import SparkSession
 
         os.environ[_NO_PROXY] = address.rpartition(":")[0]
-        return SparkSession.builder.remote(f"sc://{address}").create()
+        session = SparkSession.builder.remote(f"sc://{address}").create()
+        sail.suit(session)
+        return session
 
     def _jvm(self) -> SparkSession:
         return jvm.start(self.choice.master, self._scratch, self._source_bytes, several=self._several)

@@ -56,6 +56,26 @@ def _first_line(stream: IO[str], seconds: float) -> str:
     return lines[0].strip() if lines else ""
 
 
+def suit(session: Any) -> None:
+    """Speak to a server on this machine as what it is: one that answers, or has died.
+
+    Spark Connect is made for servers behind a network. It asks for results so that it could fetch them anew, which
+    takes a call more for each answer, five times the time of a small query; and it asks a server that is gone again
+    and again, for ten minutes, before it says so.
+    """
+    session.client.disable_reattachable_execute()
+    session.client._retry_policy["max_retries"] = 0  # noqa: SLF001  (a session takes no policy from outside)
+
+
+def has_ended(server: subprocess.Popen[str], seconds: float) -> bool:
+    """Is it gone, or will it be soon? Its connections break some moments before."""
+    try:
+        server.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
 def let_go(session: Any) -> None:
     """Nothing is left to do for a stopped session when Python collects it.
 

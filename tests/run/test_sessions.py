@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from pyspark.sql.connect.client.reattach import ExecutePlanResponseReattachableI
 
 from pharmaetl.engine import Engine
 from pharmaetl.engine.choice import Choice
+from pharmaetl.errors import EngineError
 
 pytestmark = pytest.mark.engine
 
@@ -33,3 +37,32 @@ def test_a_stopped_session_that_is_collected_waits_for_nothing(engine: Engine) -
         collecting.start()
         collecting.join(10)
         assert not collecting.is_alive()
+
+
+def test_an_engine_that_dies_in_a_query_is_told_of_at_once(engine: Engine) -> None:
+    session, server = engine.session, engine._server
+    assert server is not None
+    killing = threading.Timer(1, os.kill, (server.pid, signal.SIGKILL))
+    endless = session.sql("SELECT sum(a.id * b.id) FROM range(10000000) a CROSS JOIN range(10000000) b")
+    begun = time.monotonic()
+    killing.start()
+    with pytest.raises(EngineError) as raised, engine.speaking():
+        endless.collect()
+    killing.join()
+    assert raised.value.reason == "the embedded engine died (killed by signal 9, most likely out of memory)"
+    # Spark Connect would ask for ten minutes
+    assert time.monotonic() - begun < 20
+    assert engine.is_dead
+
+
+def test_an_engine_that_has_died_is_told_of_whatever_it_is_asked_next(engine: Engine) -> None:
+    session, server = engine.session, engine._server
+    assert server is not None
+    server.kill()
+    server.wait()
+    begun = time.monotonic()
+    with pytest.raises(EngineError, match="the embedded engine died"), engine.speaking():
+        session.conf.set("spark.sql.session.timeZone", "UTC")
+    with pytest.raises(EngineError, match="the embedded engine died"), engine.speaking():
+        _ = session.range(1).schema
+    assert time.monotonic() - begun < 20
