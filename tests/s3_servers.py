@@ -129,7 +129,8 @@ def _weed() -> str | None:
 def _free_ports(count: int) -> list[int]:
     """Ports that are free, and so are those 10,000 above them, which SeaweedFS takes for itself."""
     found: list[int] = []
-    for port in range(20_000 + os.getpid() % 10_000, 50_000):
+    # far from where a test process that was started right before or after looks
+    for port in range(20_000 + os.getpid() * 101 % 10_000, 50_000):
         if _is_free(port) and _is_free(port + 10_000):
             found.append(port)
         if len(found) == count:

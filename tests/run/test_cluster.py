@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import groups
 import pyspark
 import pytest
 from pyspark.errors import PySparkException
@@ -137,13 +138,10 @@ def run_on(cluster: Cluster, place: Place, sources: dict[str, Path]) -> subproce
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
     settings = "--conf spark.executor.memory=512m --conf spark.executor.extraJavaOptions=-XX:TieredStopAtLevel=1"
     # a process of its own: pyspark holds a process to the first kind of engine that it used
-    return subprocess.run(
+    return groups.ended(
         [sys.executable, "-c", ON_THE_CLUSTER, place.lake, str(DATASETS), cluster.url, *words],
-        env={**environment, "PYSPARK_SUBMIT_ARGS": f"{settings} pyspark-shell"},
-        capture_output=True,
-        text=True,
-        timeout=RUN_SECONDS,
-        check=False,
+        {**environment, "PYSPARK_SUBMIT_ARGS": f"{settings} pyspark-shell"},
+        RUN_SECONDS,
     )
 
 

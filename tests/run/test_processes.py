@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,19 @@ from releases import DATASETS, a_release, rows
 pytestmark = pytest.mark.engine
 
 
+HEARS = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("pharmaetl", run_name="__main__", alter_sys=True)
+"""
+"""Whoever starts the tests in the background may have had SIGINT ignored, and children inherit that."""
+
+
 def start(lake: Path, source: Path, engine: str = "sail") -> subprocess.Popen[str]:
     words = [
         sys.executable,
-        "-m",
-        "pharmaetl",
+        "-c",
+        HEARS,
         "run",
         "nsde",
         "--source",
@@ -33,9 +40,7 @@ def start(lake: Path, source: Path, engine: str = "sail") -> subprocess.Popen[st
         "--engine",
         engine,
     ]
-    # whoever starts the tests in the background may have had SIGINT ignored, and children inherit that
-    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)  # noqa: PLW1509
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def ask(lake: Path, *words: str) -> Any:

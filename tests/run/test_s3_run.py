@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 import zipfile
@@ -14,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import groups
 import pyarrow.parquet as pq
 import pytest
 from releases import DATASETS, a_place, a_release, a_row, rows, run
@@ -229,11 +229,11 @@ def test_a_spark_that_can_not_reach_s3_says_what_to_add(moto_place: Place, tmp_p
     words += ["--datasets", str(DATASETS), "--master", "local-cluster[1,1,1024]"]
     # a process of its own: pyspark holds a process to the first kind of engine that it used
     command = [sys.executable, "-m", "pharmaetl", *words]
-    ended = subprocess.run(command, env=without_spark(), capture_output=True, text=True, timeout=120, check=False)
-    assert ended.returncode == 3, ended.stderr
-    assert "error: this Spark has no s3a file system, so the cluster can't reach a lake on S3" in ended.stderr
-    assert "org.apache.hadoop:hadoop-aws:3." in ended.stderr
-    assert "Traceback" not in ended.stderr
+    done = groups.ended(command, without_spark(), 120)
+    assert done.returncode == 3, done.stderr
+    assert "error: this Spark has no s3a file system, so the cluster can't reach a lake on S3" in done.stderr
+    assert "org.apache.hadoop:hadoop-aws:3." in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def without_spark() -> dict[str, str]:
