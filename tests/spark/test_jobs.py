@@ -178,20 +178,19 @@ def test_the_content_digest_is_free_of_order_engine_and_run(mixed: tuple[Path, d
 DIGEST = "sum:6:34e61a6dea0c01a7"
 
 
-@pytest.mark.parametrize(
-    ("code", "rule"),
-    [
-        ("0054478962", "ndc_ambiguous_10_digit"),
-        ("547668531244", "ndc_ambiguous_12_digit"),
-        ("si-lly-te-st", "ndc_letters"),
-        ("12345-1234-123", "ndc_bad_segments"),
-    ],
-)
 def test_a_code_of_no_known_shape_without_digits_is_refused_with_its_reason(
-    spark: SparkSession, tmp_path: Path, code: str, rule: str
+    spark: SparkSession, tmp_path: Path
 ) -> None:
-    counts = run_jobs(spark, tmp_path, [a_row("0037-0022-07", "00037002207"), a_row(code, "")])
-    assert [(found["rule"], found["rows"]) for found in counts["findings"]] == [(rule, 1)]
+    codes = ["0037-0022-07", "0054478962", "547668531244", "si-lly-te-st", "12345-1234-123"]
+    counts = run_jobs(
+        spark, tmp_path, [a_row(code, "00037002207" if line == 2 else "") for line, code in enumerate(codes, start=2)]
+    )
+    assert {(found["line"], found["rule"], found["rows"]) for found in counts["findings"]} == {
+        (3, "ndc_ambiguous_10_digit", 1),
+        (4, "ndc_ambiguous_12_digit", 1),
+        (5, "ndc_letters", 1),
+        (6, "ndc_bad_segments", 1),
+    }
 
 
 def test_equal_rows_leave_one_and_near_equal_ones_stay(spark: SparkSession, tmp_path: Path) -> None:
