@@ -117,7 +117,7 @@ def _workspaces(storage: Storage, files: dict[str, list[Stored]]) -> Iterator[_U
             with suppress(FileNotFoundError):
                 inside = tuple(files.get(folder.name, ()))
                 modified = max([folder.stat().st_mtime, *(file.modified for file in inside)])
-                owner = _noted_owner(folder / layout.OWNER_NOTE)
+                owner = _noted_owner(folder / layout.OWNER_NOTE) or process.owner_of(folder.name)
                 yield _Unit(folder.name, inside, modified, _dataset_of(folder.name), owner, is_folder=True)
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from pharmaetl import lineage
 from pharmaetl.errors import ConflictError, DeniedError, NotStoredError, PharmaetlError, UnavailableError
 from pharmaetl.lake import layout, manifest, notice, runs
 from pharmaetl.lake.documents import ErrorInfo, RunRecord
-from pharmaetl.lake.process import process_name
 from pharmaetl.lake.storage import Storage
 from pharmaetl.local import gold as local_gold
 from pharmaetl.local.state import Run, remove_tree
@@ -29,7 +27,6 @@ def claim(state: Run) -> None:
         runs.save(state.storage, record_of(state, "running", ""))
     else:
         _claim_new_id(state)
-    _note_owner(state)
     # after the record, so that of a pruning and a run at least one sees the other
     waited = notice.wait_until_clear(
         state.storage,
@@ -42,12 +39,6 @@ def claim(state: Run) -> None:
     if waited:
         runs.save(state.storage, record_of(state, "running", ""))
     close_dead(state)
-
-
-def _note_owner(state: Run) -> None:
-    """Say in the workspace whose it is, so that `prune` knows at once when that process is gone."""
-    with suppress(OSError):  # without it, it only takes longer
-        (state.work / layout.OWNER_NOTE).write_text(process_name(), encoding="utf-8")
 
 
 def _claim_new_id(state: Run) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from pharmaetl.errors import LocalIOError
 from pharmaetl.lake import layout
 from pharmaetl.lake.local_storage import LocalStorage
-from pharmaetl.lake.process import process_name
+from pharmaetl.lake.process import file_prefix, process_name
 from pharmaetl.lake.storage import Storage
 from pharmaetl.local.state import remove_tree
 
@@ -34,10 +34,12 @@ def workspace(storage: Storage, dataset: str) -> Iterator[Path]:
         raise _not_writable(inside, error) from error
     with _plain(Path(storage.root)) as lake:
         work = lake / layout.WORK / f"{dataset}-{uuid.uuid4().hex[:12]}"
+        # its name, and then its note, say whose it is from the first moment: `prune` takes away what is nobody's
+        unnoted = work.with_name(f"{file_prefix()}.{work.name}")
         try:
-            work.mkdir()
-            # from the first moment, so that `prune` never takes it for a dead run's
-            (work / layout.OWNER_NOTE).write_text(process_name(), encoding="utf-8")
+            unnoted.mkdir()
+            (unnoted / layout.OWNER_NOTE).write_text(process_name(), encoding="utf-8")
+            unnoted.rename(work)
         except OSError as error:
             raise _not_writable(inside, error) from error
         try:

@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from publishing import no_flush
@@ -14,6 +15,7 @@ from publishing import no_flush
 from pharmaetl.lake.local_storage import LocalStorage
 from pharmaetl.lake.process import file_prefix, owner_of, process_name
 from pharmaetl.lake.prune import Pruning, Request, prune
+from pharmaetl.local.workspace import workspace
 
 GONE = f"{socket.gethostname()}:999999999"
 OLD = time.time() - 4 * 86_400
@@ -126,3 +128,39 @@ def test_one_dataset_s_leftovers_are_those_with_its_name(storage: LocalStorage) 
         os.utime(file.parent, (OLD, OLD))
     swept(storage, "nsde")
     assert left(storage) == ["cder-0123456789ab/source", "downloads/cder/aaaa.partial"]
+
+
+def test_a_workspace_is_its_process_s_from_the_first_moment(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a pruning without a grace period sees of one that is being made."""
+    looks, methods = [], {name: getattr(Path, name) for name in ("mkdir", "open", "rename")}
+
+    def looked_around(method: Any) -> Any:
+        def call(*given: Any, **more: Any) -> Any:
+            found = method(*given, **more)
+            with pytest.MonkeyPatch.context() as back:
+                for name, plain in methods.items():
+                    back.setattr(Path, name, plain)
+                looks.append(prune(storage, Request(grace_hours=0)).removed)
+            return found
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for name, method in methods.items():
+            patch.setattr(Path, name, looked_around(method))
+        making = workspace(storage, "nsde")
+        work = making.__enter__()
+
+    assert len(looks) >= 3
+    assert set(looks) == {()}
+    assert left(storage) == [f"{work.name}/.process"]
+    making.__exit__(None, None, None)
+    assert left(storage) == []
+
+
+def test_a_workspace_of_which_nothing_but_its_name_is_there_goes_with_its_process(storage: LocalStorage) -> None:
+    leave(storage, f"{GONE.replace(':', '@')}.nsde-0123456789ab/.process", b"")
+    assert [doomed.path.count("nsde-0123456789ab") for doomed in swept(storage).removed] == [1, 1]
+    assert left(storage) == []
