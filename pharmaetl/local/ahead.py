@@ -32,6 +32,8 @@ class Ahead:
     def __init__(self, start: Callable[[], object], largest: int) -> None:
         """`start`: what else is to be done meanwhile, such as starting the engine; `largest`: bytes of the texts."""
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="bronze")
+        # one of its own: it waits for the disk, not for a processor
+        self._flushing = ThreadPoolExecutor(1, thread_name_prefix="flushing")
         self._started = self._pool.submit(start)
         if largest >= LEAST_BYTES:
             # what takes a quarter of a second is there when the first text is unpacked
@@ -42,7 +44,7 @@ class Ahead:
 
     def flush(self, path: Path) -> None:
         """Have a file written to the disk meanwhile. Whoever stores it asks for that again, and is told if it fails."""
-        self._pool.submit(_flushed, path)
+        self._flushing.submit(_flushed, path)
 
     def sink(self, table: str, text: Path, convert: Convert) -> SinkOf:
         """Where the splitter of a text hands a table's records."""
@@ -72,6 +74,7 @@ class Ahead:
     def close(self) -> None:
         """Let nothing begin any more, and wait for what is under way."""
         self._pool.shutdown(cancel_futures=True)
+        self._flushing.shutdown(cancel_futures=True)
 
 
 def _flushed(path: Path) -> None:

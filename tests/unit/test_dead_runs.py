@@ -188,11 +188,6 @@ def test_a_run_gives_up_where_what_it_waits_for_hangs(
         recording.claim(state)
 
 
-def test_the_workspace_says_whose_it_is(state: Run) -> None:
-    recording.claim(state)
-    assert (state.work / ".process").read_text() == process_name()
-
-
 def test_a_record_reads_back_as_it_was_closed(storage: LocalStorage, state: Run) -> None:
     runs.save(storage, record(RUN_A, process=GONE))
     recording.claim(state)

@@ -156,6 +156,7 @@ def test_a_workspace_is_its_process_s_from_the_first_moment(
     assert len(looks) >= 3
     assert set(looks) == {()}
     assert left(storage) == [f"{work.name}/.process"]
+    assert (work / ".process").read_text() == process_name()
     making.__exit__(None, None, None)
     assert left(storage) == []
 
