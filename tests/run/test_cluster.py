@@ -18,6 +18,7 @@ import pyspark
 import pytest
 from pyspark.errors import PySparkException
 from releases import DATASETS, a_place, a_release, a_row, rows
+from s3_servers import S3Server
 from test_datasets import PACKAGE, PACKAGES, PRODUCT, SHIFTED, SOUND, a_text, a_zip
 
 from pharmaetl import api, engine
@@ -25,9 +26,10 @@ from pharmaetl.errors import EngineError
 from pharmaetl.place import Place
 from pharmaetl.run_options import RunOptions
 
+pytest_plugins = ["s3_fixtures"]
 pytestmark = pytest.mark.engine
 START_SECONDS = 60
-RUN_SECONDS = 240
+RUN_SECONDS = 420
 NSDE = [*rows(60), a_row(7, ndc11="not an NDC"), a_row(8), *[a_row(9, name=f"Ünïcode {n}") for n in range(40)]]
 
 
@@ -135,11 +137,16 @@ with closing(engine.Shared(several=True)) as shared:
 def run_on(cluster: Cluster, place: Place, sources: dict[str, Path]) -> subprocess.CompletedProcess[str]:
     """Run datasets one after the other in one session, as `run --all --master` does."""
     words = [word for name, source in sources.items() for word in (name, str(source))]
+    return ask(["-c", ON_THE_CLUSTER, place.lake, str(DATASETS), cluster.url, *words])
+
+
+def ask(words: list[str]) -> subprocess.CompletedProcess[str]:
+    """What Python answers, with a driver and executors that this machine has room for."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
     settings = "--conf spark.executor.memory=512m --conf spark.executor.extraJavaOptions=-XX:TieredStopAtLevel=1"
     # a process of its own: pyspark holds a process to the first kind of engine that it used
     return groups.ended(
-        [sys.executable, "-c", ON_THE_CLUSTER, place.lake, str(DATASETS), cluster.url, *words],
+        [sys.executable, *words],
         {**environment, "PYSPARK_SUBMIT_ARGS": f"{settings} pyspark-shell"},
         RUN_SECONDS,
     )
@@ -166,6 +173,18 @@ def test_a_cluster_publishes_what_the_embedded_engine_does(cluster: Cluster, tmp
         assert published(there, name) == published(here, name)
         assert api.verify(there, name) == ()
     assert [len(list(worker.glob("app-*"))) for worker in cluster.workers] == [1, 1], "one session, on both workers"
+
+
+def test_a_spark_that_can_not_reach_s3_says_what_to_add(
+    cluster: Cluster, moto_s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, lake = a_release(tmp_path / "a.zip", rows(3)), moto_s3.new_lake(monkeypatch)
+    words = ["run", "nsde", "--source", str(source), "--lake", lake, "--datasets", str(DATASETS)]
+    ended = ask(["-m", "pharmaetl", *words, "--master", cluster.url])
+    assert ended.returncode == 3, ended.stderr
+    assert "error: this Spark has no s3a file system, so the cluster can't reach a lake on S3" in ended.stderr
+    assert "org.apache.hadoop:hadoop-aws:3." in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_worker_without_the_lake_is_told_of_by_what_it_lacks(tmp_path: Path) -> None:

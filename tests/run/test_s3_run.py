@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 import zipfile
 from collections import Counter
@@ -13,13 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import groups
 import pyarrow.parquet as pq
 import pytest
 from releases import DATASETS, a_place, a_release, a_row, rows, run
 from s3_servers import S3Server
 
-from pharmaetl import api, engine, runid
+from pharmaetl import api, runid
 from pharmaetl.aws.s3 import S3Storage
 from pharmaetl.catalog import Dataset
 from pharmaetl.errors import GateError
@@ -220,24 +217,6 @@ def test_an_engine_elsewhere_reads_and_writes_s3_by_itself(
     assert len(published_rows(place, tmp_path)) == 60
     assert api.verify(place, "nsde") == ()
     assert not list(place.storage.list(".work"))
-
-
-def test_a_spark_that_can_not_reach_s3_says_what_to_add(moto_place: Place, tmp_path: Path) -> None:
-    if engine.find_java() is None:
-        pytest.skip("no Java")
-    words = ["run", "nsde", "--source", str(a_release(tmp_path / "a.zip", rows(3))), "--lake", moto_place.lake]
-    words += ["--datasets", str(DATASETS), "--master", "local-cluster[1,1,1024]"]
-    # a process of its own: pyspark holds a process to the first kind of engine that it used
-    command = [sys.executable, "-m", "pharmaetl", *words]
-    done = groups.ended(command, without_spark(), 120)
-    assert done.returncode == 3, done.stderr
-    assert "error: this Spark has no s3a file system, so the cluster can't reach a lake on S3" in done.stderr
-    assert "org.apache.hadoop:hadoop-aws:3." in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def without_spark() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
 
 
 def test_gold_on_s3_is_made_of_the_run_s_own_silver_and_published_with_it(moto_place: Place, tmp_path: Path) -> None:
