@@ -29,19 +29,18 @@ $(VENV)/installed-dev: $(VENV)/installed
 	touch $@
 
 # One process can hold a session of one engine only, so the engine tests run once for each. The suite is shared out to two
-# processes by files. The tests against the emulated AWS mostly wait, those on JVM Spark wait for Java: others run beside
-# them, and their report comes behind. What gold holds of real releases is looked at once; every engine has to come to the
-# same digests.
+# processes by files, which keeps two processors busy. The tests against the emulated AWS mostly wait: DuckDB's and JVM
+# Spark's run beside them, and their report comes behind. What gold holds of real releases is looked at once; every engine
+# has to come to the same digests.
 E2E := tests/aws/e2e
 SHARED := --numprocesses 2 --dist loadfile
 ENGINES := tests/spark tests/real/test_release_files.py
 PYTEST = $(BIN)/python -m pytest
-# $(call beside,A,B): A and B at once; fails where one does
-beside = $(1) >$(VENV)/beside.log 2>&1 & other=$$!; $(2); failed=$$?; \
-	wait $$other; other=$$?; cat $(VENV)/beside.log; exit $$((failed + other))
 test: install-dev
-	$(call beside,$(PYTEST) -p no:cacheprovider $(E2E),$(PYTEST) $(SHARED) --ignore $(E2E))
-	$(call beside,$(PYTEST) -p no:cacheprovider $(ENGINES) --engine spark,$(PYTEST) $(ENGINES) --engine duckdb)
+	$(PYTEST) $(SHARED) --ignore $(E2E)
+	$(PYTEST) -p no:cacheprovider $(E2E) >$(VENV)/e2e.log 2>&1 & e2e=$$!; \
+	$(PYTEST) $(ENGINES) --engine duckdb && $(PYTEST) $(ENGINES) --engine spark; engines=$$?; \
+	wait $$e2e; e2e=$$?; cat $(VENV)/e2e.log; exit $$((engines + e2e))
 
 check: install-dev
 	$(BIN)/ruff check .
