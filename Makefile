@@ -29,9 +29,9 @@ $(VENV)/installed-dev: $(VENV)/installed
 	touch $@
 
 # One process can hold a session of one engine only, so the engine tests run once for each. The suite is shared out to two
-# processes by files, in their order: by number of tests, few that take long would come last. The tests against the emulated AWS mostly wait: DuckDB's and JVM
-# Spark's run beside them, and their report comes behind. What gold holds of real releases is looked at once; every engine
-# has to come to the same digests.
+# processes by files, in their order: by number of tests, few that take long would come last. The tests against the
+# emulated AWS mostly wait: DuckDB's and JVM Spark's run beside them, and their report comes behind. What gold holds of
+# real releases is looked at once; every engine has to come to the same digests.
 E2E := tests/aws/e2e
 SHARED := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 ENGINES := tests/spark tests/real/test_release_files.py

@@ -55,7 +55,7 @@ class Ordinary:
         return len(lines) if is_utf8(block) else None
 
     def _marked(self, each: Bytes) -> Places:
-        """Where something stands that no value may hold unless it is quoted: separators, and control characters."""
+        """Where something stands that isn't harmless (`blocks.HARMLESS`): separators, and control characters."""
         marked = each < _SPACE
         if self._delimiter[0] != _TAB:
             marked &= each != _TAB
